@@ -31,6 +31,7 @@ typedef struct
 
 HpGuestBus *hp_guest_bus_new (const char *name, const char *type, guint p2, guint p3);
 void hp_guest_bus_free (HpGuestBus *bus);
+HpGuestBus *hp_guest_bus_copy (const HpGuestBus *bus);
 /* Whether a QOM child type may be a USB controller ("child<qemu-xhci>"); saves asking every object. */
 gboolean hp_guest_type_may_be_controller (const char *qom_type);
 

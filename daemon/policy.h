@@ -49,6 +49,11 @@ void hp_policy_add_config (HpPolicy *policy, const char *port, const char *vm, H
 const HpAssignment *hp_policy_exact (const HpPolicy *policy, const char *port);
 /* The one in force for @port itself, by the name of either half, or for the nearest port above it; NULL: none. */
 const HpAssignment *hp_policy_find (const HpPolicy *policy, const HpTopology *topology, const HpPort *port);
+/* What would hold there if nothing had been chosen at run time for @port itself. */
+const HpAssignment *hp_policy_find_without_choice (const HpPolicy *policy, const HpTopology *topology,
+                                                   const HpPort *port);
+/* The configuration's for exactly @port, in force or not. */
+const HpAssignment *hp_policy_configured (const HpPolicy *policy, const char *port);
 /* All in force, sorted by port. (transfer container) */
 GPtrArray *hp_policy_list (const HpPolicy *policy);
 /* Those in force that name @vm. (transfer container) */
