@@ -25,7 +25,8 @@ typedef struct
   HpGuestBusKind kind;
   char *type;       /* QOM type of the controller, "qemu-xhci" */
   guint ports;      /* ports "1" to this number */
-  guint ports3;     /* XHCI: of them fit for SuperSpeed */
+  guint ports2;     /* XHCI: those up to this number take USB 2 */
+  guint ports3;     /* XHCI: those up to this number take SuperSpeed */
   GHashTable *used; /* set of port numbers (GUINT_TO_POINTER) */
 } HpGuestBus;
 

@@ -61,6 +61,9 @@ JsonNode *hp_qmp_session_execute_finish (HpQmpSession *session, GAsyncResult *re
 /* Ends it: pending commands fail with HP_QMP_ERROR_CLOSED, no "closed" is emitted. */
 void hp_qmp_session_close (HpQmpSession *session);
 
+/* Other than HP_QMP_COMMAND_TIMEOUT_MS, from the next command on. */
+void hp_qmp_session_set_timeout (HpQmpSession *session, guint timeout_ms);
+
 gboolean hp_qmp_session_is_open (HpQmpSession *session);
 gboolean hp_qmp_session_is_stalled (HpQmpSession *session);
 int hp_qmp_session_fd (HpQmpSession *session);              /* borrowed, for the service manager's store */

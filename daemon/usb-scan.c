@@ -98,8 +98,13 @@ on_dirty (gpointer user_data)
   g_autoptr (HpUsbScan) scan = g_object_ref (user_data);
   g_autoptr (HpChanges) changes = hp_changes_new ();
   g_autoptr (GHashTable) dirty = g_steal_pointer (&scan->dirty);
-  g_autoptr (GPtrArray) paths = g_hash_table_get_values_as_ptr_array (dirty);
+  g_autoptr (GPtrArray) paths = g_ptr_array_sized_new (g_hash_table_size (dirty));
+  GHashTableIter iter;
+  gpointer path;
 
+  g_hash_table_iter_init (&iter, dirty);
+  while (g_hash_table_iter_next (&iter, NULL, &path))
+    g_ptr_array_add (paths, path);
   scan->source = 0;
   scan->dirty = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   look_at_all (scan, paths, changes);
