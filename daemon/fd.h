@@ -9,7 +9,8 @@ typedef int HpFd;
 static inline void
 hp_fd_close (HpFd fd)
 {
-  g_close (fd, NULL);
+  if (fd >= 0)
+    g_close (fd, NULL);
 }
 G_DEFINE_AUTO_CLEANUP_FREE_FUNC (HpFd, hp_fd_close, -1)
 
