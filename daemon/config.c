@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
+#include "suggest.h"
 #include "text.h"
 #include "yaml.h"
 
@@ -8,7 +9,6 @@
 #include <sys/un.h>
 
 #define DELAY_MAX_S 3600
-#define SUGGEST_MAX 32 /* longer keys are nobody's typing error */
 #define SHOWN_MAX 60
 
 G_DEFINE_QUARK (hp - config - error - quark, hp_config_error)
@@ -94,6 +94,21 @@ origin_of (const Reader *reader, const HpYaml *at)
   return g_strdup_printf ("%s:%u", reader->file, at->line);
 }
 
+/* No line breaks, no other control characters, no marks that turn or hide text. */
+static gboolean
+is_clean (const char *text)
+{
+  for (const char *at = text; *at != '\0'; at = g_utf8_next_char (at))
+    {
+      GUnicodeType type = g_unichar_type (g_utf8_get_char (at));
+
+      if (type == G_UNICODE_CONTROL || type == G_UNICODE_FORMAT || type == G_UNICODE_LINE_SEPARATOR
+          || type == G_UNICODE_PARAGRAPH_SEPARATOR)
+        return FALSE;
+    }
+  return TRUE;
+}
+
 gboolean
 hp_vm_name_is_valid (const char *name)
 {
@@ -101,66 +116,9 @@ hp_vm_name_is_valid (const char *name)
 
   if (length == 0 || length > HP_VM_NAME_MAX || !g_utf8_validate (name, length, NULL))
     return FALSE;
-  if (strcmp (name, "host") == 0 || g_unichar_isspace (g_utf8_get_char (name))
-      || g_unichar_isspace (g_utf8_get_char (g_utf8_prev_char (name + length))))
-    return FALSE;
-  for (const char *at = name; *at != '\0'; at = g_utf8_next_char (at))
-    {
-      GUnicodeType type = g_unichar_type (g_utf8_get_char (at));
-
-      /* FORMAT: marks that turn or hide text; the separators are line breaks by another name. */
-      if (*at == '/' || type == G_UNICODE_CONTROL || type == G_UNICODE_FORMAT || type == G_UNICODE_LINE_SEPARATOR
-          || type == G_UNICODE_PARAGRAPH_SEPARATOR)
-        return FALSE;
-    }
-  return TRUE;
-}
-
-/* Levenshtein's distance; both at most SUGGEST_MAX bytes. */
-static guint
-distance (const char *a, const char *b)
-{
-  guint row[SUGGEST_MAX + 1];
-  gsize length = strlen (b);
-
-  for (guint j = 0; j <= length; j++)
-    row[j] = j;
-  for (guint i = 0; a[i] != '\0'; i++)
-    {
-      guint diagonal = row[0];
-
-      row[0] = i + 1;
-      for (guint j = 0; j < length; j++)
-        {
-          guint replaced = diagonal + (g_ascii_tolower (a[i]) != g_ascii_tolower (b[j]));
-
-          diagonal = row[j + 1];
-          row[j + 1] = MIN (replaced, MIN (row[j], row[j + 1]) + 1);
-        }
-    }
-  return row[length];
-}
-
-/* The word of @known that @text may have been meant to be, or NULL. */
-static const char *
-nearest (const char *text, const char *const *known)
-{
-  const char *best = NULL;
-  guint best_distance = G_MAXUINT;
-
-  if (strlen (text) > SUGGEST_MAX)
-    return NULL;
-  for (gsize i = 0; known[i] != NULL; i++)
-    {
-      guint candidate = distance (text, known[i]);
-
-      if (candidate < best_distance)
-        {
-          best = known[i];
-          best_distance = candidate;
-        }
-    }
-  return best != NULL && best_distance <= MAX (2, strlen (best) / 3) ? best : NULL;
+  return is_clean (name) && strchr (name, '/') == NULL && strcmp (name, "host") != 0
+         && !g_unichar_isspace (g_utf8_get_char (name))
+         && !g_unichar_isspace (g_utf8_get_char (g_utf8_prev_char (name + length)));
 }
 
 /* Whether every key of @mapping is one of @known. */
@@ -178,11 +136,11 @@ check_keys (const Reader *reader, const HpYaml *mapping, const char *const *know
         continue;
       list = g_strjoinv (", ", (char **)known);
       shown = hp_text_safe (key->text, SHOWN_MAX);
-      meant = nearest (key->text, known);
+      meant = hp_suggest (key->text, known);
       if (meant != NULL)
-        return fail (reader, key, error, "expected one of the keys %s; found “%s”, did you mean “%s”?", list,
+        return fail (reader, key, error, "expected one of the keys %s; found \"%s\", did you mean \"%s\"?", list,
                      shown ? shown : "", meant);
-      return fail (reader, key, error, "expected one of the keys %s; found “%s”", list, shown ? shown : "");
+      return fail (reader, key, error, "expected one of the keys %s; found \"%s\"", list, shown ? shown : "");
     }
   return TRUE;
 }
@@ -202,7 +160,7 @@ read_socket (Reader *reader, const HpYaml *yaml, HpConfigVm *vm, GError **error)
 {
   const gsize max = sizeof (((struct sockaddr_un *)NULL)->sun_path) - 1;
   const char *expected = "the absolute path of the socket of QEMU's QMP monitor";
-  g_autofree char *safe = NULL, *canonical = NULL;
+  g_autofree char *canonical = NULL;
   const HpConfigVm *other = NULL;
 
   if (yaml->kind != HP_YAML_SCALAR || *yaml->text != '/' || g_str_has_suffix (yaml->text, "/"))
@@ -210,13 +168,12 @@ read_socket (Reader *reader, const HpYaml *yaml, HpConfigVm *vm, GError **error)
   if (strlen (yaml->text) > max)
     return fail (reader, yaml, error, "expected a socket path of at most %zu bytes, as the kernel takes it, found %zu",
                  max, strlen (yaml->text));
-  safe = hp_text_safe (yaml->text, strlen (yaml->text) + 1);
-  if (g_strcmp0 (safe, yaml->text) != 0)
-    return fail_expected (reader, yaml, error, "a socket path without control characters or odd spaces");
+  if (!is_clean (yaml->text))
+    return fail_expected (reader, yaml, error, "a socket path without control characters");
   canonical = canonical_path (yaml->text);
   other = g_hash_table_lookup (reader->sockets, canonical);
   if (other != NULL)
-    return fail (reader, yaml, error, "expected a socket of its own, found “%s”, which “%s” has at %s", safe,
+    return fail (reader, yaml, error, "expected a socket of its own, found \"%s\", which \"%s\" has at %s", yaml->text,
                  other->name, other->origin);
   vm->socket = g_strdup (yaml->text);
   g_hash_table_insert (reader->sockets, g_steal_pointer (&canonical), vm);
@@ -264,7 +221,8 @@ read_delay (Reader *reader, const HpYaml *yaml, HpConfigVm *vm, GError **error)
   if (yaml->kind != HP_YAML_SCALAR || !parse_seconds (yaml->text, &ms))
     return fail_expected (reader, yaml, error, expected);
   if (!yaml->plain)
-    return fail (reader, yaml, error, "expected %s, found the quoted text “%s”: drop the quotes", expected, yaml->text);
+    return fail (reader, yaml, error, "expected %s, found the quoted text \"%s\": drop the quotes", expected,
+                 yaml->text);
   vm->delay_ms = ms;
   return TRUE;
 }
@@ -308,13 +266,11 @@ read_hubs (Reader *reader, const HpYaml *yaml, HpConfigVm *vm, GError **error)
   for (guint i = 0; yaml->items != NULL && i < yaml->items->len; i++)
     {
       const HpYaml *item = yaml->items->pdata[i];
-      g_autofree char *safe = NULL;
 
       if (i >= HP_CONFIG_HUBS_MAX)
         return fail (reader, item, error, "expected at most %d guest USB buses, found more", HP_CONFIG_HUBS_MAX);
-      if (item->kind == HP_YAML_SCALAR && !hp_yaml_is_null (item))
-        safe = hp_text_safe (item->text, HP_CONFIG_HUB_NAME_MAX);
-      if (safe == NULL || strcmp (safe, item->text) != 0)
+      if (item->kind != HP_YAML_SCALAR || hp_yaml_is_null (item) || *item->text == '\0'
+          || strlen (item->text) > HP_CONFIG_HUB_NAME_MAX || !is_clean (item->text))
         return fail_expected (reader, item, error, "the name of a guest USB bus, such as xhci.0");
       /* The old scripts took a bus twice; the order of the first ones is what counts. */
       if (g_hash_table_add (seen, item->text))
@@ -385,7 +341,7 @@ read_ports (Reader *reader, const HpYaml *yaml, HpConfigVm *vm, GError **error)
       first = g_hash_table_lookup (seen, meaning);
       if (first != NULL)
         return fail (reader, item, error,
-                     "expected each port once, found “%s” a second time under “%s”, first on line %u as “%s”",
+                     "expected each port once, found \"%s\" a second time under \"%s\", first on line %u as \"%s\"",
                      ref->text, vm->name, first->line, first->text);
       g_hash_table_insert (seen, g_steal_pointer (&meaning), (gpointer)item);
       port = g_new0 (HpConfigPort, 1);
@@ -409,7 +365,7 @@ read_vm_members (Reader *reader, const HpYaml *key, const HpYaml *yaml, HpConfig
     return FALSE;
   if (hp_yaml_get (yaml, "socket") == NULL)
     return fail (reader, key, error,
-                 "expected the key socket under “%s”, the absolute path of QEMU's QMP monitor, found none", vm->name);
+                 "expected the key socket under \"%s\", the absolute path of QEMU's QMP monitor, found none", vm->name);
   for (gsize i = 0; keys[i] != NULL; i++)
     {
       const HpYaml *value = hp_yaml_get (yaml, keys[i]);
@@ -430,10 +386,10 @@ read_vm (Reader *reader, const HpYaml *key, const HpYaml *yaml, GError **error)
     return fail_expected (
         reader, key, error,
         "the name of a VM (1 to " G_STRINGIFY (
-            HP_VM_NAME_MAX) " bytes, no control characters, no “/”, no space at the ends, not “host”)");
+            HP_VM_NAME_MAX) " bytes, no control characters, no \"/\", no space at the ends, not \"host\")");
   other = hp_config_vm (reader->before, key->text);
   if (other != NULL)
-    return fail (reader, key, error, "expected each VM once, found “%s” a second time, first at %s", key->text,
+    return fail (reader, key, error, "expected each VM once, found \"%s\" a second time, first at %s", key->text,
                  other->origin);
   if (reader->before->vms->len + reader->config->vms->len >= HP_CONFIG_VMS_MAX)
     return fail (reader, key, error, "expected at most %d VMs, found more", HP_CONFIG_VMS_MAX);

@@ -109,7 +109,7 @@ flush (HpServiceManager *manager)
       if (error == EAGAIN || error == ENOBUFS)
         return TRUE;
       if (error != 0)
-        hp_warn (NULL, "telling the service manager “%s” failed: %s", message->text, g_strerror (error));
+        hp_warn (NULL, "telling the service manager \"%s\" failed: %s", message->text, g_strerror (error));
       message_free (g_queue_pop_head (&manager->waiting));
     }
   return FALSE;

@@ -236,12 +236,21 @@ read_vms (JsonArray *array, GError **error)
         }
       if (!g_hash_table_add (seen, (gpointer)name))
         {
-          fail (error, "expected each VM once, found “%s” a second time", name);
+          fail (error, "expected each VM once, found \"%s\" a second time", name);
           return NULL;
         }
       g_strv_builder_add (vms, name);
     }
   return g_strv_builder_end (vms);
+}
+
+/* A stable name in clean text: the parser of names leaves it open what a controller is called. */
+static gboolean
+port_is_valid (const char *port)
+{
+  g_autofree char *safe = hp_text_safe (port, HP_PORT_REF_MAX);
+
+  return g_strcmp0 (safe, port) == 0 && hp_port_id_parse (port, NULL, NULL, NULL);
 }
 
 static HpChoice *
@@ -255,7 +264,7 @@ read_choice (JsonNode *node, GError **error)
   HpReserve reserve = HP_RESERVE_WHILE_RUNNING;
   gint64 since = 0, by_uid = G_MAXUINT32;
 
-  if (port == NULL || !hp_port_id_parse (port, NULL, NULL, NULL))
+  if (port == NULL || !port_is_valid (port))
     fail (error, "expected the member port, the stable name of a port");
   else if (vms_node == NULL)
     fail (error, "expected the member vms, a list");

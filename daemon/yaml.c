@@ -100,7 +100,7 @@ offset_of (const Reader *reader, gsize index)
   return MIN (at, end) - reader->data;
 }
 
-/* What stands at @offset, as ", here: “…”"; "" at the end of a line. */
+/* What stands at @offset, as ", here: "…""; "" at the end of a line. */
 static char *
 shown_at (const Reader *reader, gsize offset)
 {
@@ -111,7 +111,7 @@ shown_at (const Reader *reader, gsize offset)
     return g_strdup (", here: a tab (indent with spaces)");
   raw[strcspn (raw, "\r\n")] = '\0';
   shown = hp_text_safe (raw, SHOWN_MAX);
-  return shown == NULL ? g_strdup ("") : g_strdup_printf (", here: “%s”", shown);
+  return shown == NULL ? g_strdup ("") : g_strdup_printf (", here: \"%s\"", shown);
 }
 
 static gboolean
@@ -169,7 +169,7 @@ check_properties (const Reader *reader, const HpYamlEvent *event, GError **error
     {
       shown = hp_text_safe ((const char *)event->data.alias.anchor, SHOWN_MAX);
       return fail (reader, HP_YAML_ERROR_UNSUPPORTED, &event->start_mark, error,
-                   "expected a value, found the alias “*%s”: write the value out (or quote it)", shown ? shown : "");
+                   "expected a value, found the alias \"*%s\": write the value out (or quote it)", shown ? shown : "");
     }
   if (event->type == YAML_SCALAR_EVENT)
     {
@@ -189,9 +189,10 @@ check_properties (const Reader *reader, const HpYamlEvent *event, GError **error
   if (anchor == NULL && tag == NULL)
     return TRUE;
   shown = hp_text_safe ((const char *)(anchor != NULL ? anchor : tag), SHOWN_MAX);
-  return fail (reader, HP_YAML_ERROR_UNSUPPORTED, &event->start_mark, error,
-               "expected a value, found the %s “%s%s”, which is not supported here: leave it out (or quote the value)",
-               anchor != NULL ? "anchor" : "tag", anchor != NULL ? "&" : "", shown ? shown : "");
+  return fail (
+      reader, HP_YAML_ERROR_UNSUPPORTED, &event->start_mark, error,
+      "expected a value, found the %s \"%s%s\", which is not supported here: leave it out (or quote the value)",
+      anchor != NULL ? "anchor" : "tag", anchor != NULL ? "&" : "", shown ? shown : "");
 }
 
 static HpYaml *
@@ -260,7 +261,7 @@ read_key (Reader *reader, const HpYamlEvent *event, GHashTable *seen, guint dept
   if (key->plain && strcmp (key->text, "<<") == 0)
     {
       fail (reader, HP_YAML_ERROR_UNSUPPORTED, &event->start_mark, error,
-            "expected a key, found “<<”: merge keys are not supported, write the keys out");
+            "expected a key, found \"<<\": merge keys are not supported, write the keys out");
       return NULL;
     }
   first = g_hash_table_lookup (seen, key->text);
@@ -268,7 +269,7 @@ read_key (Reader *reader, const HpYamlEvent *event, GHashTable *seen, guint dept
     return g_steal_pointer (&key);
   shown = hp_text_safe (key->text, SHOWN_MAX);
   fail (reader, HP_YAML_ERROR_SYNTAX, &event->start_mark, error,
-        "expected a new key, found “%s” a second time, first on line %u", shown ? shown : "", first->line);
+        "expected a new key, found \"%s\" a second time, first on line %u", shown ? shown : "", first->line);
   return NULL;
 }
 
@@ -437,5 +438,5 @@ hp_yaml_describe (const HpYaml *yaml)
   shown = hp_text_safe (yaml->text, SHOWN_MAX);
   if (shown == NULL)
     return g_strdup (*yaml->text == '\0' ? "an empty text" : "text without a letter in it");
-  return g_strdup_printf ("%s “%s”", yaml->plain ? "the text" : "the quoted text", shown);
+  return g_strdup_printf ("%s \"%s\"", yaml->plain ? "the text" : "the quoted text", shown);
 }

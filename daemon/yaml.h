@@ -57,5 +57,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HpYaml, hp_yaml_free)
 const HpYaml *hp_yaml_get (const HpYaml *mapping, const char *key);
 /* Whether it is a plain scalar that YAML reads as nothing: empty, "~" or "null". */
 gboolean hp_yaml_is_null (const HpYaml *yaml);
-/* "a list", "an empty mapping", "nothing", "the quoted text “foo”": what stands there, for errors. (transfer full) */
+/* "a list", "an empty mapping", "nothing", "the quoted text "foo"": what stands there, for errors. (transfer full) */
 char *hp_yaml_describe (const HpYaml *yaml);

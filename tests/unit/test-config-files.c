@@ -86,7 +86,7 @@ assert_error (const Fixture *fixture, const char *message)
   g_assert_null (config);
   g_assert_nonnull (error);
   if (!g_pattern_match_simple (message, error->message))
-    g_error ("expected “%s”, got “%s”", message, error->message);
+    g_error ("expected \"%s\", got \"%s\"", message, error->message);
 }
 
 static void
@@ -132,7 +132,7 @@ test_places (Fixture *fixture)
   g_autoptr (GError) error = NULL;
   g_autoptr (HpConfig) config = NULL;
   g_autofree char *origin = g_strdup_printf ("%s/10.yaml:2", fixture->folder);
-  g_autofree char *message = g_strdup_printf ("%s/20.yaml:2:3: expected each VM once, found “a” a second time, "
+  g_autofree char *message = g_strdup_printf ("%s/20.yaml:2:3: expected each VM once, found \"a\" a second time, "
                                               "first at %s",
                                               fixture->folder, origin);
   g_autofree char *bad = NULL;

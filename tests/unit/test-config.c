@@ -199,65 +199,67 @@ static const struct
 } bad[] = {
   { "not-yaml", "virtual_machines: [", "f.yaml:1:20: did not find*" },
   { "root-list", "- a", "f.yaml:1:1: expected a mapping with the key virtual_machines, found a list" },
-  { "root-text", "a", "f.yaml:1:1: expected a mapping with the key virtual_machines, found the text “a”" },
+  { "root-text", "a", "f.yaml:1:1: expected a mapping with the key virtual_machines, found the text \"a\"" },
   { "unknown-root-key", "virtual_machine: {}",
-    "f.yaml:1:1: expected one of the keys virtual_machines; found “virtual_machine”, did you mean "
-    "“virtual_machines”?" },
-  { "unknown-root-key-far", "a: {}\n", "f.yaml:1:1: expected one of the keys virtual_machines; found “a”" },
+    "f.yaml:1:1: expected one of the keys virtual_machines; found \"virtual_machine\", did you mean "
+    "\"virtual_machines\"?" },
+  { "unknown-root-key-far", "a: {}\n", "f.yaml:1:1: expected one of the keys virtual_machines; found \"a\"" },
   { "vms-list", "virtual_machines: [w]", "f.yaml:1:19: expected a mapping from *, found a list" },
   { "vm-text", "virtual_machines:\n  w: /s",
-    "f.yaml:2:6: expected a mapping with the key socket, found the text “/s”" },
-  { "vm-null", "virtual_machines:\n  w:\n", "f.yaml:2:3: expected the key socket under “w”*, found none" },
-  { "vm-empty", "virtual_machines:\n  w: {}\n", "f.yaml:2:3: expected the key socket under “w”*, found none" },
-  { "vm-twice", VM "  w:\n    socket: /t\n", "f.yaml:4:3: *“w” a second time, first on line 2" },
-  { "key-twice", VM "    delay: 1\n    delay: 2\n", "f.yaml:5:5: *“delay” a second time, first on line 4" },
+    "f.yaml:2:6: expected a mapping with the key socket, found the text \"/s\"" },
+  { "vm-null", "virtual_machines:\n  w:\n", "f.yaml:2:3: expected the key socket under \"w\"*, found none" },
+  { "vm-empty", "virtual_machines:\n  w: {}\n", "f.yaml:2:3: expected the key socket under \"w\"*, found none" },
+  { "vm-twice", VM "  w:\n    socket: /t\n", "f.yaml:4:3: *\"w\" a second time, first on line 2" },
+  { "key-twice", VM "    delay: 1\n    delay: 2\n", "f.yaml:5:5: *\"delay\" a second time, first on line 4" },
   { "unknown-key", VM "    prots: []\n",
-    "f.yaml:4:5: expected one of the keys socket, delay, hubs, reserve, ports; found “prots”, did you mean “ports”?" },
-  { "unknown-key-case", VM "    Delay: 1\n", "f.yaml:4:5: *did you mean “delay”?" },
-  { "unknown-key-far", VM "    password: x\n", "f.yaml:4:5: expected one of the keys *; found “password”" },
-  { "unknown-key-escape", VM "    \"\\e[2J\": x\n", "f.yaml:4:5: expected one of the keys *; found “*[2J”*" },
+    "f.yaml:4:5: expected one of the keys socket, delay, hubs, reserve, ports; found \"prots\", did you mean "
+    "\"ports\"?" },
+  { "unknown-key-case", VM "    Delay: 1\n", "f.yaml:4:5: *did you mean \"delay\"?" },
+  { "unknown-key-far", VM "    password: x\n", "f.yaml:4:5: expected one of the keys *; found \"password\"" },
+  { "unknown-key-escape", VM "    \"\\e[2J\": x\n", "f.yaml:4:5: expected one of the keys *; found \"*[2J\"*" },
   { "name-empty", "virtual_machines:\n  '': {socket: /s}",
     "f.yaml:2:3: expected the name of a VM *, found an empty text" },
   { "name-null", "virtual_machines:\n  ~: {socket: /s}", "f.yaml:2:3: expected the name of a VM *, found nothing" },
-  { "name-host", "virtual_machines:\n  host: {socket: /s}", "f.yaml:2:3: *not “host”*found the text “host”" },
-  { "name-slash", "virtual_machines:\n  a/b: {socket: /s}", "f.yaml:2:3: expected the name of a VM *“a/b”" },
+  { "name-host", "virtual_machines:\n  host: {socket: /s}", "f.yaml:2:3: *not \"host\"*found the text \"host\"" },
+  { "name-slash", "virtual_machines:\n  a/b: {socket: /s}", "f.yaml:2:3: expected the name of a VM *\"a/b\"" },
   { "name-space", "virtual_machines:\n  'a ': {socket: /s}", "f.yaml:2:3: expected the name of a VM *" },
   { "name-newline", "virtual_machines:\n  \"a\\nb\": {socket: /s}", "f.yaml:2:3: expected the name of a VM *" },
   { "socket-relative", "virtual_machines:\n  w:\n    socket: run/s",
-    "f.yaml:3:13: expected the absolute path of the socket*, found the text “run/s”" },
+    "f.yaml:3:13: expected the absolute path of the socket*, found the text \"run/s\"" },
   { "socket-abstract", "virtual_machines:\n  w:\n    socket: '@s'",
-    "f.yaml:3:13: *absolute path*the quoted text “@s”" },
+    "f.yaml:3:13: *absolute path*the quoted text \"@s\"" },
   { "socket-null", "virtual_machines:\n  w:\n    socket:\n", "f.yaml:3:12: *absolute path*, found nothing" },
   { "socket-empty", "virtual_machines:\n  w:\n    socket: ''\n", "f.yaml:3:13: *absolute path*, found an empty text" },
-  { "socket-folder", "virtual_machines:\n  w:\n    socket: /run/\n", "f.yaml:3:13: *absolute path*“/run/”" },
+  { "socket-folder", "virtual_machines:\n  w:\n    socket: /run/\n", "f.yaml:3:13: *absolute path*\"/run/\"" },
   { "socket-list", "virtual_machines:\n  w:\n    socket: [/s]\n", "f.yaml:3:13: *absolute path*, found a list" },
   { "socket-newline", "virtual_machines:\n  w:\n    socket: \"/s\\n\"",
     "f.yaml:3:13: expected a socket path without*" },
-  { "socket-shared", VM "  v:\n    socket: /s\n", "f.yaml:5:13: *found “/s”, which “w” has at f.yaml:2" },
+  { "socket-shared", VM "  v:\n    socket: /s\n", "f.yaml:5:13: *found \"/s\", which \"w\" has at f.yaml:2" },
   { "socket-shared-other-text", VM "  v:\n    socket: //x/.././s\n",
-    "f.yaml:5:13: *“//x/.././s”, which “w” has at f.yaml:2" },
+    "f.yaml:5:13: *\"//x/.././s\", which \"w\" has at f.yaml:2" },
   { "reserve", VM "    reserve: yes\n",
-    "f.yaml:4:14: expected one of while-running, always, never, found the text “yes”" },
+    "f.yaml:4:14: expected one of while-running, always, never, found the text \"yes\"" },
   { "reserve-list", VM "    reserve: [always]\n", "f.yaml:4:14: expected one of while-running*, found a list" },
   { "reserve-null", VM "    reserve:\n", "f.yaml:4:13: expected one of while-running*, found nothing" },
-  { "ports-text", VM "    ports: 3-1\n", "f.yaml:4:12: expected a list of ports, found the text “3-1”" },
+  { "ports-text", VM "    ports: 3-1\n", "f.yaml:4:12: expected a list of ports, found the text \"3-1\"" },
   { "ports-mapping", VM "    ports: {3-1: }\n", "f.yaml:4:12: expected a list of ports, found a mapping" },
-  { "ports-quoted-null", VM "    ports: '~'\n", "f.yaml:4:12: expected a list of ports, found the quoted text “~”" },
+  { "ports-quoted-null", VM "    ports: '~'\n", "f.yaml:4:12: expected a list of ports, found the quoted text \"~\"" },
   { "port-null", VM "    ports:\n      - 3-1\n      -\n", "f.yaml:6:8: expected a port, such as *, found nothing" },
   { "port-list", VM "    ports: [[3-1]]\n", "f.yaml:4:13: expected a port, such as *, found a list" },
   { "port-empty", VM "    ports: ['']\n", "f.yaml:4:13: ?*" },
   { "port-bad", VM "    ports:\n      - 3-1\n      - 3-1.\n", "f.yaml:6:9: ?*" },
   { "port-bad-devpath", VM "    ports:\n      - /devices/pci0000:00/0000:00:14.0/usb3/3-0\n", "f.yaml:5:9: ?*" },
   { "port-twice", VM "    ports: [3-1, 3-2, 3-1]\n",
-    "f.yaml:4:23: expected each port once, found “3-1” a second time under “w”, first on line 4 as “3-1”" },
+    "f.yaml:4:23: expected each port once, found \"3-1\" a second time under \"w\", first on line 4 as \"3-1\"" },
   { "port-twice-sys",
     VM "    ports:\n      - /devices/pci0000:00/0000:00:14.0/usb3/3-1\n"
        "      - /sys/devices/pci0000:00/0000:00:14.0/usb3/3-1\n",
-    "f.yaml:6:9: *“/sys/devices/*” a second time under “w”, first on line 5 as “/devices/pci*3-1”" },
-  { "port-twice-label", VM "    ports: [front, \"front\"]\n", "f.yaml:4:20: *“front” a second time*" },
+    "f.yaml:6:9: *\"/sys/devices/*\" a second time under \"w\", first on line 5 as \"/devices/pci*3-1\"" },
+  { "port-twice-label", VM "    ports: [front, \"front\"]\n", "f.yaml:4:20: *\"front\" a second time*" },
   { "port-twice-stable", VM "    ports: ['pci-0000:00:14.0-usbv2-0:1', 3-1, 'pci-0000:00:14.0-usbv2-0:1']\n",
     "f.yaml:4:48: *a second time*" },
-  { "hubs-text", VM "    hubs: xhci.0\n", "f.yaml:4:11: expected a list of guest USB buses*, found the text “xhci.0”" },
+  { "hubs-text", VM "    hubs: xhci.0\n",
+    "f.yaml:4:11: expected a list of guest USB buses*, found the text \"xhci.0\"" },
   { "hub-null", VM "    hubs: [~]\n", "f.yaml:4:12: expected the name of a guest USB bus*, found nothing" },
   { "hub-list", VM "    hubs: [[a]]\n", "f.yaml:4:12: expected the name of a guest USB bus*, found a list" },
   { "hub-empty", VM "    hubs: ['']\n", "f.yaml:4:12: expected the name of a guest USB bus*, found an empty text" },
@@ -274,7 +276,7 @@ test_bad (gconstpointer data)
   g_assert_null (config);
   g_assert_nonnull (error);
   if (!g_pattern_match_simple (bad[i].message, error->message))
-    g_error ("expected “%s”, got “%s”", bad[i].message, error->message);
+    g_error ("expected \"%s\", got \"%s\"", bad[i].message, error->message);
   for (const char *at = error->message; *at != '\0'; at++)
     g_assert_false (g_ascii_iscntrl (*at));
 }
@@ -378,8 +380,9 @@ test_files (void)
     const char *text, *message;
   } cases[] = {
     { "virtual_machines: {w: {socket: /other}}",
-      "b.yaml:1:20: expected each VM once, found “w” a second time, first at a.yaml:2" },
-    { "virtual_machines: {x: {socket: /x}, v: {socket: /s}}", "b.yaml:1:49: *found “/s”, which “w” has at a.yaml:2" },
+      "b.yaml:1:20: expected each VM once, found \"w\" a second time, first at a.yaml:2" },
+    { "virtual_machines: {x: {socket: /x}, v: {socket: /s}}",
+      "b.yaml:1:49: *found \"/s\", which \"w\" has at a.yaml:2" },
     { "virtual_machines: {x: {socket: /x}, y: {socket: y}}", "b.yaml:1:49: *absolute*" },
     { "[", "b.yaml:1:2: *" },
   };
@@ -392,7 +395,7 @@ test_files (void)
     {
       g_assert_false (hp_config_add_text (config, cases[i].text, strlen (cases[i].text), "b.yaml", &error));
       if (!g_pattern_match_simple (cases[i].message, error->message))
-        g_error ("expected “%s”, got “%s”", cases[i].message, error->message);
+        g_error ("expected \"%s\", got \"%s\"", cases[i].message, error->message);
       g_clear_error (&error);
       g_assert_cmpuint (config->vms->len, ==, 1);
     }

@@ -60,11 +60,11 @@ test_hostile (gconstpointer data)
   HpLog fields = { .device = "3-1\nPRIORITY=0", .port = "\xff", .vm = "\n" };
   g_autofree char *long_text = g_strnfill (100000, 'x');
 
-  hp_notice (&fields, "found “%s”", "a\r\nb\x1b[2J\xff");
+  hp_notice (&fields, "found \"%s\"", "a\r\nb\x1b[2J\xff");
   for (guint i = 0; i < line->len; i++)
     for (const char *at = line->pdata[i]; *at != '\0'; at++)
       g_assert_false (g_ascii_iscntrl (*at));
-  g_assert_true (g_str_has_prefix (line->pdata[1], "MESSAGE=found “a b"));
+  g_assert_true (g_str_has_prefix (line->pdata[1], "MESSAGE=found \"a b"));
   g_assert_cmpuint (line->len, ==, 6); /* a VM's name that is nothing but a line break is none */
   g_assert_cmpstr (line->pdata[4], ==, "HP_PORT=\xef\xbf\xbd");
   g_assert_cmpstr (line->pdata[5], ==, "HP_DEVICE=3-1 PRIORITY=0");

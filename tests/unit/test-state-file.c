@@ -140,7 +140,7 @@ assert_folder (const Fixture *fixture, const char *pattern)
   g_autofree char *list = list_folder (fixture->root);
 
   if (!g_pattern_match_simple (pattern, list))
-    g_error ("expected “%s” in the folder, got “%s”", pattern, list);
+    g_error ("expected \"%s\" in the folder, got \"%s\"", pattern, list);
 }
 
 static void
@@ -194,6 +194,7 @@ static const struct
     "choice 1: expected the member port, the stable name of a port" },
   { "port-empty", HEAD CHOICE ("", "[]") "]}", "choice 1: expected the member port*" },
   { "port-chain", HEAD CHOICE ("pci-0000:00:14.0-usbv2-0:0", "[]") "]}", "choice 1: expected the member port*" },
+  { "port-control", HEAD CHOICE ("pci\\n-usbv2-0:1", "[]") "]}", "choice 1: expected the member port*" },
   { "second-bad", HEAD CHOICE (PORT, "[]") "," CHOICE ("x", "[]") "]}", "choice 2: expected the member port*" },
   { "port-twice", HEAD CHOICE (PORT, "[]") "," CHOICE (PORT, "[]") "]}", "choice 2: expected each port once*" },
   { "vms-text", HEAD CHOICE (PORT, "\"w\"") "]}", "choice 1: expected the member vms, a list" },
@@ -204,7 +205,8 @@ static const struct
   { "vm-empty", HEAD CHOICE (PORT, "[\"\"]") "]}", "choice 1: expected the name of a VM*" },
   { "vm-host", HEAD CHOICE (PORT, "[\"host\"]") "]}", "choice 1: expected the name of a VM*" },
   { "vm-control", HEAD CHOICE (PORT, "[\"a\\nb\"]") "]}", "choice 1: expected the name of a VM*" },
-  { "vm-twice", HEAD CHOICE (PORT, "[\"w\",\"w\"]") "]}", "choice 1: expected each VM once, found “w” a second time" },
+  { "vm-twice", HEAD CHOICE (PORT, "[\"w\",\"w\"]") "]}",
+    "choice 1: expected each VM once, found \"w\" a second time" },
   { "vm-nul", HEAD CHOICE (PORT, "[\"w\\u0000x\"]") "]}", "expected text, found a NUL character at byte *" },
   { "reserve", HEAD "{\"port\":\"" PORT "\",\"vms\":[],\"reserve\":\"x\",\"since\":0,\"by_uid\":0}]}",
     "choice 1: expected the member reserve*" },
@@ -240,7 +242,7 @@ test_parse (gconstpointer data)
       g_assert_null (state);
       g_assert_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA);
       if (!g_pattern_match_simple (parsed[i].message, error->message))
-        g_error ("expected “%s”, got “%s”", parsed[i].message, error->message);
+        g_error ("expected \"%s\", got \"%s\"", parsed[i].message, error->message);
       return;
     }
   g_assert_no_error (error);
@@ -372,7 +374,7 @@ test_fail (const Fixture *fixture)
       calls.fail = NULL;
       g_assert_cmpint (ok, ==, cases[i].message == NULL);
       if (!ok && !g_pattern_match_simple (cases[i].message, error->message))
-        g_error ("expected “%s”, got “%s”", cases[i].message, error->message);
+        g_error ("expected \"%s\", got \"%s\"", cases[i].message, error->message);
       if (!ok)
         g_assert_cmpint (error->code, ==, cases[i].code);
       assert_vm (fixture, cases[i].renamed ? "new" : "old");

@@ -86,33 +86,33 @@ static const struct
   const char *message; /* a glob */
 } bad[] = {
   { "duplicate-key", "a: 1\nb: 2\n\"a\": 3\n", -1, HP_YAML_ERROR_SYNTAX,
-    "f.yaml:3:1: expected a new key, found “a” a second time, first on line 1" },
+    "f.yaml:3:1: expected a new key, found \"a\" a second time, first on line 1" },
   { "duplicate-key-deep", "x:\n  - {k: 1,\n     k: 2}", -1, HP_YAML_ERROR_SYNTAX,
-    "f.yaml:3:6: *“k” a second time, first on line 2" },
-  { "anchor", "a: &x b", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:4: expected a value, found the anchor “&x”*" },
-  { "anchor-on-list", "a: &x [b]", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:4: *anchor “&x”*" },
-  { "anchor-on-mapping", "a: &x {b: c}", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:4: *anchor “&x”*" },
-  { "anchor-on-key", "&x a: b", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:1: *anchor “&x”*" },
+    "f.yaml:3:6: *\"k\" a second time, first on line 2" },
+  { "anchor", "a: &x b", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:4: expected a value, found the anchor \"&x\"*" },
+  { "anchor-on-list", "a: &x [b]", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:4: *anchor \"&x\"*" },
+  { "anchor-on-mapping", "a: &x {b: c}", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:4: *anchor \"&x\"*" },
+  { "anchor-on-key", "&x a: b", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:1: *anchor \"&x\"*" },
   { "cycle", "a: &a [*a]", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:4: *" },
-  { "alias", "a: b\nc: *a", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:2:4: expected a value, found the alias “*a”*" },
-  { "alias-key", "*a : b", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:1: *alias “*a”*" },
-  { "tag", "a: !evil b", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:4: *found the tag “!evil”*" },
-  { "core-tag", "a: !!str 1", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:4: *tag “tag:yaml.org,2002:str”*" },
-  { "tag-on-list", "!a []", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:1: *tag “!a”*" },
+  { "alias", "a: b\nc: *a", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:2:4: expected a value, found the alias \"*a\"*" },
+  { "alias-key", "*a : b", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:1: *alias \"*a\"*" },
+  { "tag", "a: !evil b", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:4: *found the tag \"!evil\"*" },
+  { "core-tag", "a: !!str 1", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:4: *tag \"tag:yaml.org,2002:str\"*" },
+  { "tag-on-list", "!a []", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:1: *tag \"!a\"*" },
   { "tag-directive", "%TAG ! tag:x,2000:\n---\na: b", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:1: *%TAG*" },
-  { "merge-key", "a: 1\n<<: b", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:2:1: expected a key, found “<<”*" },
+  { "merge-key", "a: 1\n<<: b", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:2:1: expected a key, found \"<<\"*" },
   { "list-as-key", "a: b\n? [x]\n: y", -1, HP_YAML_ERROR_UNSUPPORTED,
     "f.yaml:2:3: expected a key that is text, found a list" },
   { "mapping-as-key", "{a: b}: c", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:1:1: *found a mapping" },
   { "two-documents", "a: b\n---\nc: d\n", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:2:1: *second document" },
   { "tab-indent", "a:\n\tb: c\n", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:1: *, here: a tab (indent with spaces)" },
-  { "bad-indent", "a: 1\n  b: 2\n", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:4: *, here: “: 2”" },
+  { "bad-indent", "a: 1\n  b: 2\n", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:4: *, here: \": 2\"" },
   { "bad-character", "a: @b\n", -1, HP_YAML_ERROR_SYNTAX,
-    "f.yaml:1:4: found character that cannot start any token*, here: “@b”" },
+    "f.yaml:1:4: found character that cannot start any token*, here: \"@b\"" },
   { "not-closed", "a: [b, c\n", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:1: *flow sequence that starts at line 1" },
   { "not-closed-no-newline", "a: [b, c", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:1:9: *flow sequence that starts at line 1" },
   { "quote-not-closed", "a: 'b\n", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:1: *" },
-  { "extra-bracket", "a: b\n]", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:1: *, here: “]”" },
+  { "extra-bracket", "a: b\n]", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:1: *, here: \"]\"" },
   { "bad-utf8", "a: b\nä: \xff\n", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:4: expected text in UTF-8, found 0xff*" },
   { "cut-utf8", "a: b\r\nxy: \xc3", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:5: expected text in UTF-8*" },
   { "utf8-surrogate", "a: \xed\xa0\x80", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:1:4: expected text in UTF-8*" },
@@ -128,7 +128,7 @@ static const struct
   { "bom-error-place",
     "\xef\xbb\xbf"
     "a: @",
-    -1, HP_YAML_ERROR_SYNTAX, "f.yaml:1:4: *“@”" },
+    -1, HP_YAML_ERROR_SYNTAX, "f.yaml:1:4: *\"@\"" },
 };
 
 static void
@@ -146,7 +146,7 @@ test_bad (gconstpointer data)
   g_assert_error (error, HP_YAML_ERROR, bad[i].code);
   g_assert_true (root == untouched);
   if (!g_pattern_match_simple (bad[i].message, error->message))
-    g_error ("expected “%s”, got “%s”", bad[i].message, error->message);
+    g_error ("expected \"%s\", got \"%s\"", bad[i].message, error->message);
 }
 
 static char *
@@ -214,12 +214,12 @@ test_readers (void)
     const char *key, *description;
     gboolean null;
   } cases[] = {
-    { "plain", "the text “x”", FALSE },
-    { "quoted", "the quoted text “x”", FALSE },
+    { "plain", "the text \"x\"", FALSE },
+    { "quoted", "the quoted text \"x\"", FALSE },
     { "empty", "nothing", TRUE },
     { "tilde", "nothing", TRUE },
     { "null", "nothing", TRUE },
-    { "quoted-null", "the quoted text “null”", FALSE },
+    { "quoted-null", "the quoted text \"null\"", FALSE },
     { "quoted-empty", "an empty text", FALSE },
     { "list", "a list", FALSE },
     { "no-items", "an empty list", FALSE },
