@@ -6,13 +6,16 @@
 #include <gio/gio.h>
 
 /*
- * Reads config.yaml and config.d/ *.yaml (sorted by name) from disk. Never writes there.
+ * Reads config.yaml and config.d/ *.yaml (sorted by name) from disk. Never writes there. What anybody may write is
+ * warned of, and read.
  */
+
+#define HP_CONFIG_FILES_MAX 1000 /* in config.d */
 
 /*
  * hp_config_files_load:
  * @path: config.yaml; the folder beside it called config.d is read as well. No files at all is an empty configuration;
- *   one that cannot be read, or is over HP_YAML_SIZE_MAX bytes, is an error.
+ *   one that cannot be read, is no regular file or over HP_YAML_SIZE_MAX bytes is an error.
  * Blocking: for --check-config and for start-up, before the main loop runs.
  */
 HpConfig *hp_config_files_load (const char *path, GError **error) G_GNUC_WARN_UNUSED_RESULT;

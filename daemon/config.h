@@ -29,7 +29,9 @@ typedef enum
 /* Bounds on what a configuration may hold. */
 #define HP_CONFIG_VMS_MAX 1000
 #define HP_CONFIG_PORTS_MAX 10000 /* in all */
-#define HP_VM_NAME_MAX 128        /* bytes */
+#define HP_CONFIG_HUBS_MAX 64     /* of one VM */
+#define HP_CONFIG_HUB_NAME_MAX 128
+#define HP_VM_NAME_MAX 128 /* bytes */
 
 typedef struct
 {
@@ -55,7 +57,8 @@ typedef struct
 
 /*
  * hp_vm_name_is_valid:
- * 1 to HP_VM_NAME_MAX bytes of UTF-8 without control characters, '/' or leading or trailing space; not "host".
+ * 1 to HP_VM_NAME_MAX bytes of UTF-8 without control characters, marks that hide or turn text, '/' or leading or
+ * trailing space; not "host".
  */
 gboolean hp_vm_name_is_valid (const char *name);
 
@@ -65,6 +68,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HpConfig, hp_config_free)
 
 /*
  * hp_config_add_text:
+ * @file: what to call it in errors and origins; valid UTF-8
  * Parses one file's text and adds what it says to @config, all or nothing. A VM named in two files, a socket two VMs
  * share and a port twice under one VM are errors that name both places.
  */

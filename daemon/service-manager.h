@@ -10,7 +10,12 @@
 
 typedef struct _HpServiceManager HpServiceManager;
 
-/* Reads and clears the environment (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*); starts the watchdog on the main loop. */
+/*
+ * hp_service_manager_new:
+ * Reads and clears the environment (NOTIFY_SOCKET, WATCHDOG_*, LISTEN_*); starts the watchdog on the main loop. To be
+ * called first thing, before anything opens descriptors or starts threads. Nothing here ever blocks: what the service
+ * manager's socket has no room for waits, in order, and goes out from the main loop.
+ */
 HpServiceManager *hp_service_manager_new (void);
 void hp_service_manager_free (HpServiceManager *manager);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HpServiceManager, hp_service_manager_free)
@@ -24,11 +29,14 @@ void hp_service_manager_status (HpServiceManager *manager, const char *status);
 /*
  * hp_service_manager_store:
  * Keeps a copy of @fd under @name (letters, digits, '.', '-', '_'; others must be escaped by the caller) until it is
- * removed, or the peer hangs up.
- * Returns: FALSE where there is no store.
+ * removed, or the peer hangs up. @fd stays the caller's.
+ * Returns: FALSE where there is no store. (TRUE is no promise: a unit with FileDescriptorStoreMax=0 drops it unsaid.)
  */
 gboolean hp_service_manager_store (HpServiceManager *manager, const char *name, int fd);
 void hp_service_manager_remove (HpServiceManager *manager, const char *name);
 
-/* The next descriptor an earlier run left, or -1 when there are no more. @ret_name: (transfer full) */
+/*
+ * The next descriptor an earlier run left, close-on-exec and the caller's from now on, or -1 when there are no more.
+ * @ret_name: (transfer full): made safe, "unknown" where it has none. What is not taken is closed with the manager.
+ */
 int hp_service_manager_take (HpServiceManager *manager, char **ret_name);

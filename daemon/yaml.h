@@ -8,11 +8,12 @@
  *
  * It pulls parser events and never lets libyaml compose a document: aliases make cycles and bombs there. Not YAML's
  * whole language but what a configuration needs: one document, UTF-8, no anchors, aliases, tags or merge keys, no
- * duplicate keys, at most HP_YAML_SIZE_MAX bytes and HP_YAML_DEPTH_MAX levels (the parser's time is quadratic in
- * nesting).
+ * duplicate keys, at most HP_YAML_SIZE_MAX bytes, HP_YAML_NODES_MAX values and HP_YAML_DEPTH_MAX levels (the parser's
+ * time is quadratic in nesting).
  */
 
 #define HP_YAML_SIZE_MAX (1024 * 1024)
+#define HP_YAML_NODES_MAX 100000
 #define HP_YAML_DEPTH_MAX 32
 
 typedef enum
@@ -44,8 +45,8 @@ typedef enum
 
 /*
  * hp_yaml_parse:
- * @file: what to call the text in errors ("FILE:LINE:COLUMN: …")
- * @ret_root: (out) (nullable): the root; NULL for an empty document. Not touched on failure.
+ * @file: what to call the text in errors ("FILE:LINE:COLUMN: …"); valid UTF-8
+ * @ret_root: (out) (nullable): the root; NULL for an empty text, a null scalar for an empty document. Not touched on failure.
  */
 gboolean hp_yaml_parse (const char *data, gsize length, const char *file, HpYaml **ret_root,
                         GError **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -56,5 +57,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HpYaml, hp_yaml_free)
 const HpYaml *hp_yaml_get (const HpYaml *mapping, const char *key);
 /* Whether it is a plain scalar that YAML reads as nothing: empty, "~" or "null". */
 gboolean hp_yaml_is_null (const HpYaml *yaml);
-/* "a list", "a mapping", "the text "foo"": for errors. (transfer full) */
+/* "a list", "an empty mapping", "nothing", "the quoted text "foo"": what stands there, for errors. (transfer full) */
 char *hp_yaml_describe (const HpYaml *yaml);
