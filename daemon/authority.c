@@ -13,6 +13,8 @@ struct _HpAuthority
 
   GDBusConnection *connection;
   PolkitAuthority *polkit; /* NULL until it could be reached once */
+  gboolean reaching;       /* for it */
+  GPtrArray *waiting;      /* GTask: questions that came before polkit was reached */
   GHashTable *open;        /* caller -> number of its open questions */
 };
 
@@ -163,18 +165,33 @@ ask (GTask *task)
 static void
 on_polkit (GObject *source, GAsyncResult *result, gpointer user_data)
 {
-  g_autoptr (GTask) task = user_data;
-  HpAuthority *self = g_task_get_source_object (task);
+  g_autoptr (HpAuthority) self = user_data;
+  g_autoptr (GPtrArray) waiting = g_steal_pointer (&self->waiting);
   g_autoptr (GError) error = NULL;
-  g_autoptr (PolkitAuthority) polkit = polkit_authority_get_finish (result, &error);
 
-  if (!polkit)
+  self->waiting = g_ptr_array_new_with_free_func (g_object_unref);
+  self->reaching = FALSE;
+  self->polkit = polkit_authority_get_finish (result, &error);
+  for (guint i = 0; i < waiting->len; i++)
     {
-      answer_cannot_ask (task, error);
-      return;
+      if (self->polkit)
+        ask (waiting->pdata[i]);
+      else
+        answer_cannot_ask (waiting->pdata[i], error);
     }
-  g_set_object (&self->polkit, polkit);
-  ask (task);
+}
+
+/*
+ * One at a time: libpolkit reaches out in a thread and holds a lock meanwhile, and whoever asks for it again waits for
+ * that lock, here in the main loop.
+ */
+static void
+reach_polkit (HpAuthority *self)
+{
+  if (self->reaching)
+    return;
+  self->reaching = TRUE;
+  polkit_authority_get_async (NULL, on_polkit, g_object_ref (self));
 }
 
 static void
@@ -193,9 +210,12 @@ on_uid (GObject *source, GAsyncResult *result, gpointer user_data)
     }
   g_variant_get (reply, "(u)", &question->uid);
   if (self->polkit)
-    ask (task);
-  else
-    polkit_authority_get_async (question->gone, on_polkit, g_steal_pointer (&task));
+    {
+      ask (task);
+      return;
+    }
+  g_ptr_array_add (self->waiting, g_steal_pointer (&task));
+  reach_polkit (self);
 }
 
 static void
@@ -277,6 +297,7 @@ hp_authority_dispose (GObject *object)
   g_clear_object (&self->connection);
   g_clear_object (&self->polkit);
   g_clear_pointer (&self->open, g_hash_table_unref);
+  g_clear_pointer (&self->waiting, g_ptr_array_unref);
   G_OBJECT_CLASS (hp_authority_parent_class)->dispose (object);
 }
 
@@ -290,6 +311,7 @@ static void
 hp_authority_init (HpAuthority *self)
 {
   self->open = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->waiting = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
 HpAuthority *
