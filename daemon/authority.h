@@ -19,8 +19,8 @@ HpAuthority *hp_authority_new (GDBusConnection *connection);
  * @action: "org.hotplugger1.assign"
  * @details: (nullable): pairs of key and value shown in the prompt and seen by rules, NULL at the end
  * @interactive: the caller's message allowed interactive authorization
- * Errors: G_DBUS_ERROR_ACCESS_DENIED; G_DBUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED where a password would do but the
- * caller did not allow asking; both say what to do next. A caller has at most 16 questions open (LIMITS_EXCEEDED).
+ * Errors: G_DBUS_ERROR_ACCESS_DENIED; HP_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED where a password would do but the
+ * caller did not allow asking; both say what to do next. A caller has at most 16 questions open (G_DBUS_ERROR_LIMITS_EXCEEDED).
  */
 void hp_authority_check_async (HpAuthority *authority, const char *sender, const char *action,
                                const char *const *details, gboolean interactive, GAsyncReadyCallback callback,

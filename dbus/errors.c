@@ -15,6 +15,7 @@ static const GDBusErrorEntry entries[] = {
   { HP_ERROR_QEMU_FAILED, HP_BUS_NAME ".Error.QemuFailed" },
   { HP_ERROR_CONFIG_INVALID, HP_BUS_NAME ".Error.ConfigInvalid" },
   { HP_ERROR_STATE_NOT_SAVED, HP_BUS_NAME ".Error.StateNotSaved" },
+  { HP_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired" },
 };
 
 GQuark

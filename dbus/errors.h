@@ -24,4 +24,5 @@ typedef enum
   HP_ERROR_QEMU_FAILED,
   HP_ERROR_CONFIG_INVALID,
   HP_ERROR_STATE_NOT_SAVED,
+  HP_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, /* the standard name, which GDBus has no code for */
 } HpError;
