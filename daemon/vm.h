@@ -52,9 +52,16 @@ typedef struct
  * "online" (): took stock; hp_vm_devices() tells what of ours is there. Again after each new connection and after a
  *   stall has ended (a late answer may have changed things).
  * "ended" (): the machine is gone (end of file on the monitor): everything that was attached is free.
+ * "device-lost" (const char *id): a device of ours left the machine, and not by hp_vm_detach_async(): somebody else
+ *   deleted it. Its guest port is free.
+ * Handlers may call anything, hp_vm_stop() and dropping the last reference included.
+ *
+ * @socket NULL: reached by hp_vm_adopt() only; once that connection ends it stays offline.
  */
 HpVm *hp_vm_new (const char *name, const char *socket, const char *const *hubs);
 void hp_vm_start (HpVm *vm);
+/* Other guest buses from the next attach on. */
+void hp_vm_set_hubs (HpVm *vm, const char *const *hubs);
 /* Takes over a connection kept from an earlier run (transfer full); call instead of the first try, before start. */
 void hp_vm_adopt (HpVm *vm, int fd);
 /* Closes the session and stops trying. Attached devices stay with the machine. */
