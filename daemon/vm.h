@@ -53,6 +53,11 @@ typedef struct
  *   stall has ended (a late answer may have changed things).
  * "device-lost" (const char *id): a device of ours left the machine without our doing.
  * "ended" (): the machine is gone (end of file on the monitor): everything that was attached is free.
+ * "device-lost" (const char *id): a device of ours left the machine, and not by hp_vm_detach_async(): somebody else
+ *   deleted it. Its guest port is free.
+ * Handlers may call anything, hp_vm_stop() and dropping the last reference included.
+ *
+ * @socket NULL: reached by hp_vm_adopt() only; once that connection ends it stays offline.
  */
 HpVm *hp_vm_new (const char *name, const char *socket, const char *const *hubs);
 void hp_vm_start (HpVm *vm);
