@@ -208,7 +208,10 @@ hp_qmp_message_parse (GBytes *text, GError **error)
     }
   if (!json_parser_load_from_data (parser, data, (gssize)g_bytes_get_size (text), &cause))
     {
-      g_set_error (error, HP_QMP_ERROR, HP_QMP_ERROR_PROTOCOL, "what comes is not QMP: %s", cause->message);
+      /* json-glib quotes what it did not understand. */
+      g_autofree char *why = hp_text_safe (cause->message, DESCRIPTION_MAX);
+
+      g_set_error (error, HP_QMP_ERROR, HP_QMP_ERROR_PROTOCOL, "what comes is not QMP: %s", why);
       return NULL;
     }
   root = json_parser_get_root (parser);
