@@ -91,7 +91,8 @@ hp_device_describe (const HpDevice *device)
 {
   GString *text = g_string_new (NULL);
 
-  if (device->vendor != NULL)
+  /* Many say their vendor twice: "SanDisk", "SanDisk Ultra". */
+  if (device->vendor != NULL && (device->product == NULL || !g_str_has_prefix (device->product, device->vendor)))
     g_string_append (text, device->vendor);
   if (device->product != NULL)
     g_string_append_printf (text, "%s%s", text->len > 0 ? " " : "", device->product);
