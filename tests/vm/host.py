@@ -194,7 +194,7 @@ class Host:
         atexit.unregister(self.close)
 
     def __enter__(self):
-        return self.boot() if self._pid is None else self
+        return self
 
     def __exit__(self, *_):
         self.close()
@@ -237,6 +237,10 @@ class Host:
     def forward(self, remote, user='root'):
         """A local socket that leads to the socket `remote` inside, whether that is there already or not."""
         return self._remote.forward(remote, user)
+
+    def offer(self, local, remote):
+        """A socket inside that leads to the socket `local` out here; only root may use it."""
+        self._remote.offer(local, remote)
 
     # --- USB ---
 

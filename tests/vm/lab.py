@@ -3,6 +3,7 @@
 """The test host by hand.
 
     lab.py build                 build the image
+    lab.py where                 tell its folder, whether it is built or not
     lab.py up [--stage DIR]      boot it; DIR is seen inside as /mnt/stage, and DIR/root is installed where it exists
     lab.py sh [-u USER] [CMD…]   a shell in it, or one command
     lab.py plug PORT KIND        plug a stick, kbd, mouse, tablet, hub, audio, serial, net or ccid into port 2, 2.3, ...
@@ -45,6 +46,12 @@ def keep(host):
 def build(_):
     """The image only."""
     print(image.image())
+    return 0
+
+
+def where(_):
+    """The image's folder."""
+    print(image.image_dir())
     return 0
 
 
@@ -114,7 +121,7 @@ def main(arguments=None):
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest='verb', required=True, metavar='VERB')
-    for verb in (build, ls, down):
+    for verb in (build, where, ls, down):
         verbs.add_parser(verb.__name__).set_defaults(run=verb)
     one = verbs.add_parser('up')
     one.add_argument('--stage', metavar='DIR')

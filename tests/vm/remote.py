@@ -191,9 +191,16 @@ class Remote:
 
     def forward(self, remote, user='root'):
         """See Host.forward()."""
-        self.connect(user)
         self._forwards += 1
         local = self._dir / f'f{self._forwards}-{os.getpid()}'
-        subprocess.run(self._ssh(user, '-O', 'forward', '-L', f'{local}:{remote}'), check=True, timeout=30,
-                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._add_forward(user, '-L', f'{local}:{remote}')
         return local
+
+    def offer(self, local, remote):
+        """See Host.offer()."""
+        self._add_forward('root', '-R', f'{remote}:{local}')
+
+    def _add_forward(self, user, *how):
+        self.connect(user)
+        subprocess.run(self._ssh(user, '-O', 'forward', *how), check=True, timeout=30, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
