@@ -87,7 +87,9 @@ class Story:
 
     def guest_sees(self, guest, ids):
         """Waits until the guest's kernel has exactly those devices, and shows them."""
-        seen = guest.wait_devices(lambda ds: sorted(d['id'] for d in ds if '-' in d['name']) == sorted(ids), 60)
+        with image.Progress('demo') as progress:
+            progress.step('waiting for the kernel of the virtual machine, an emulation in an emulation', now=False)
+            seen = guest.wait_devices(lambda ds: sorted(d['id'] for d in ds if '-' in d['name']) == sorted(ids), 60)
         print('  Seen by the kernel of the virtual machine:', file=self._out)
         for device in [d for d in seen if '-' in d['name']] or [None]:
             print('    nothing plugged in' if device is None else

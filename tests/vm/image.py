@@ -54,9 +54,11 @@ class Progress:
         self._stop.set()
         self._thread.join()
 
-    def step(self, text):
+    def step(self, text, now=True):
+        """What is done from here on; `now` False tells it only if it lasts."""
         self._step = text
-        self._print()
+        if now:
+            self._print()
 
     def seconds(self):
         return time.monotonic() - self._start
