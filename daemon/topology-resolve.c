@@ -141,7 +141,7 @@ hp_topology_resolve (const HpTopology *topology, const HpPortRef *ref, GError **
       return resolve_id_path (topology, ref, error);
     case HP_PORT_REF_KERNEL:
     case HP_PORT_REF_DIRECTORY:
-      return ref->controller != NULL ? resolve_devpath (topology, ref, error) : resolve_by_bus (topology, ref, error);
+      return resolve_by_bus (topology, ref, error);
     case HP_PORT_REF_DEVPATH:
       return resolve_devpath (topology, ref, error);
     case HP_PORT_REF_LABEL:
