@@ -127,15 +127,27 @@ rename_port (HpTopology *topology, HpPort *port, HpChanges *changes)
   g_hash_table_insert (topology->ports, port->id, port);
 }
 
+/* Bus numbers move: what has the name still is on a bus that is gone, and not yet known to be. */
+static void
+give_up_name (HpTopology *topology, const char *id, guint usb, HpChanges *changes)
+{
+  const HpPort *port = g_hash_table_lookup (topology->halves, id);
+
+  if (port != NULL)
+    take_half_out (topology, usb == 3 ? port->usb3 : port->usb2, changes);
+}
+
 static void
 put_half_in (HpTopology *topology, const HpDevice *hub, const HpKernelPort *half, HpChanges *changes)
 {
   const HpKernelPort *peer = find_peer (topology, half);
-  HpPort *port = peer != NULL ? g_hash_table_lookup (topology->port_at, peer->name) : NULL;
   char *id = half_id (hub, half);
+  HpPort *port;
 
   if (id == NULL)
     return;
+  give_up_name (topology, id, hub->usb, changes);
+  port = peer != NULL ? g_hash_table_lookup (topology->port_at, peer->name) : NULL;
   if (port == NULL || !has_room (port, hub->usb))
     port = g_new0 (HpPort, 1);
   if (hub->usb == 3)

@@ -197,6 +197,65 @@ test_another_instance (void)
   hubs_expect_changes (g_steal_pointer (&changes), "", "x-usbv2-0:1 x-usbv2-0:1.1", "3-1", "3-1");
 }
 
+/*
+ * A controller that comes back may get other bus numbers, and the new bus may be read before the old one is known to be
+ * gone. The names are the same all along; what is on the bus that came last has them.
+ */
+static void
+test_bus_numbers_move (void)
+{
+  for (guint added_first = 0; added_first < 2; added_first++)
+    {
+      g_autoptr (HpTopology) topology = hp_topology_new ();
+      const HpPort *port;
+
+      hp_changes_free (hubs_put (topology, "usb10", 1, 2, "1=11-2 2=11-1 3"));
+      hp_changes_free (hubs_put (topology, "usb11", 2, 3, "1=10-2 2=10-1"));
+      hp_changes_free (hubs_put (topology, "10-1", 3, 2, "1"));
+      hp_changes_free (hubs_put (topology, "10-1.1", 4, 2, NULL));
+      if (added_first)
+        {
+          hubs_expect_changes (hubs_put (topology, "usb5", 5, 2, "1=6-2 2=6-1 3"), "",
+                               "x-usbv2-0:1 x-usbv2-0:2 x-usbv2-0:3 x-usbv3-0:1 x-usbv3-0:2", "", "usb5");
+          hubs_expect_changes (hubs_put (topology, "usb6", 6, 3, "1=5-2 2=5-1"), "x-usbv3-0:1 x-usbv3-0:2",
+                               "x-usbv2-0:1 x-usbv2-0:2", "", "usb6");
+          g_assert_null (hp_topology_port_at (topology, "10-1"));
+          g_assert_nonnull (hp_topology_port_at (topology, "10-1.1"));
+          hubs_expect_changes (hubs_take (topology, "usb10"), "x-usbv2-0:1.1", "", "10-1 10-1.1 usb10", "");
+          hubs_expect_changes (hubs_take (topology, "usb11"), "", "", "usb11", "");
+        }
+      else
+        {
+          hp_changes_free (hubs_take (topology, "usb10"));
+          hp_changes_free (hubs_take (topology, "usb11"));
+          hubs_expect (topology, "", "");
+          hp_changes_free (hubs_put (topology, "usb5", 5, 2, "1=6-2 2=6-1 3"));
+          hp_changes_free (hubs_put (topology, "usb6", 6, 3, "1=5-2 2=5-1"));
+        }
+      hp_changes_free (hubs_put (topology, "5-1", 7, 2, NULL));
+      hubs_expect (topology, "x-usbv2-0:1=5-1+6-2 x-usbv2-0:2=5-2+6-1 x-usbv2-0:3=5-3+", "usb5 5-1 usb6");
+      port = hp_topology_port (topology, "x-usbv3-0:2");
+      g_assert_cmpstr (port->id, ==, "x-usbv2-0:1");
+      g_assert_true (port == hp_topology_port_at (topology, "5-1"));
+    }
+}
+
+/* The same for a hub alone, and for a bus that takes the number that another controller had. */
+static void
+test_bus_numbers_swap (void)
+{
+  g_autoptr (HpTopology) topology = hp_topology_new ();
+  g_autoptr (HpChanges) changes = hp_changes_new ();
+
+  hp_topology_put (topology, hubs_make ("usb1", 1, 2, "a", "1 2"), changes);
+  hp_topology_put (topology, hubs_make ("usb2", 2, 2, "b", "1"), changes);
+  hubs_expect (topology, "a-usbv2-0:1=1-1+ a-usbv2-0:2=1-2+ b-usbv2-0:1=2-1+", "usb1 usb2");
+  hp_topology_put (topology, hubs_make ("usb1", 3, 2, "b", "1"), changes);
+  hubs_expect (topology, "b-usbv2-0:1=1-1+", "usb1 usb2");
+  hp_topology_put (topology, hubs_make ("usb2", 4, 2, "a", "1 2"), changes);
+  hubs_expect (topology, "a-usbv2-0:1=2-1+ a-usbv2-0:2=2-2+ b-usbv2-0:1=1-1+", "usb1 usb2");
+}
+
 /* Several events in one batch: what counts is what is there in the end. */
 static void
 test_batch (void)
@@ -225,6 +284,8 @@ main (int argc, char **argv)
   g_test_add_func ("/topology/hub-goes-with-all", test_hub_goes_with_all_behind_it);
   g_test_add_func ("/topology/prefix-is-another-port", test_prefix_is_another_port);
   g_test_add_func ("/topology/another-instance", test_another_instance);
+  g_test_add_func ("/topology/bus-numbers-move", test_bus_numbers_move);
+  g_test_add_func ("/topology/bus-numbers-swap", test_bus_numbers_swap);
   g_test_add_func ("/topology/batch", test_batch);
   return g_test_run ();
 }
