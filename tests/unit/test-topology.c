@@ -272,6 +272,139 @@ test_batch (void)
   hubs_expect_changes (changes, "x-usbv2-0:1.1", "x-usbv2-0:1", "3-1", "3-1 usb3");
 }
 
+static HpDevice *
+full_device (guint changed)
+{
+  HpDevice *device = hubs_make ("3-1", 2, 2, "x", "1=4-1.1 2");
+  HpKernelPort *port = g_ptr_array_index (device->ports, 0);
+
+  device->vendor = g_strdup (changed == 1 ? "other" : "vendor");
+  device->product = g_strdup (changed == 2 ? NULL : "product");
+  device->serial = g_strdup (changed == 3 ? "other" : NULL);
+  device->vendor_id = changed == 4 ? 1 : 2;
+  device->product_id = changed == 5 ? 1 : 2;
+  device->speed = changed == 6 ? HP_SPEED_FULL : HP_SPEED_HIGH;
+  device->class_code = changed == 7 ? 1 : 9;
+  device->configured = changed != 8;
+  device->hub = changed != 9;
+  hp_device_add_interface (device, changed == 10 ? 1 : 0, changed == 11 ? 1 : 9, changed == 12, changed == 13,
+                           changed == 14 ? NULL : "hub");
+  if (changed == 15)
+    hp_device_add_interface (device, 1, 3, 0, 0, NULL);
+  port->connect_type = g_strdup (changed == 16 ? "hotplug" : NULL);
+  port->over_current = changed == 17 ? 1 : 0;
+  port->position = g_strdup (changed == 18 ? "back panel" : NULL);
+  port->directory = g_strdup (changed == 19 ? "/devices/y" : "/devices/x");
+  if (changed == 20)
+    g_clear_pointer (&port->peer, g_free);
+  if (changed == 21)
+    g_ptr_array_add (device->ports, hp_kernel_port_new ("3-1.3", 3));
+  if (changed == 22)
+    g_ptr_array_set_size (device->ports, 1);
+  device->seen_at = changed * 1000;
+  return device;
+}
+
+#define N_FACTS 22
+
+/* What is read again and again is told only when it differs, and the plug was when it was. */
+static void
+test_same_instance (void)
+{
+  for (guint changed = 1; changed <= N_FACTS; changed++)
+    {
+      g_autoptr (HpTopology) topology = hp_topology_new ();
+      HpChanges *changes;
+      const HpPort *port;
+
+      g_test_message ("fact %u", changed);
+      hp_changes_free (hubs_put (topology, "usb3", 1, 2, "1"));
+      for (guint i = 0; i < 2; i++)
+        {
+          changes = hp_changes_new ();
+          hp_topology_put (topology, full_device (0), changes);
+          g_assert_cmpint (hp_changes_is_empty (changes), ==, i == 1);
+          hp_changes_free (changes);
+        }
+      changes = hp_changes_new ();
+      hp_topology_put (topology, full_device (changed), changes);
+      g_assert_true (g_hash_table_contains (changes->devices_changed, "3-1"));
+      g_assert_cmpuint (g_hash_table_size (changes->devices_gone), ==, 0);
+      g_assert_true (g_hash_table_contains (changes->ports_changed, "x-usbv2-0:1"));
+      g_assert_cmpint (g_hash_table_contains (changes->ports_changed, "x-usbv2-0:1.1"), ==, changed >= 16);
+      g_assert_cmpint (g_hash_table_contains (changes->ports_gone, "x-usbv2-0:1.2"), ==, changed == 22);
+      hp_changes_free (changes);
+      g_assert_cmpint (hp_topology_device (topology, "3-1")->seen_at, ==, 0);
+      port = hp_topology_port (topology, "x-usbv2-0:1.1");
+      g_assert_true (port->usb2 == g_ptr_array_index (hp_topology_device (topology, "3-1")->ports, 0));
+    }
+}
+
+/* A hub is there before its ports are, and what is plugged into it may be read in between. */
+static void
+test_ports_come_later (void)
+{
+  g_autoptr (HpTopology) topology = hp_topology_new ();
+
+  hubs_expect_changes (hubs_put (topology, "3-1.2", 1, 2, NULL), "", "", "", "3-1.2");
+  hubs_expect_changes (hubs_put (topology, "3-1", 2, 2, ""), "", "", "", "3-1");
+  hubs_expect_changes (hubs_put (topology, "usb3", 3, 2, ""), "", "", "", "usb3");
+  hubs_expect (topology, "", "usb3 3-1 3-1.2");
+  hubs_expect_changes (hubs_put (topology, "usb3", 3, 2, "1 2"), "", "x-usbv2-0:1 x-usbv2-0:2", "", "usb3");
+  hubs_expect_changes (hubs_put (topology, "3-1", 2, 2, "1 2"), "", "x-usbv2-0:1 x-usbv2-0:1.1 x-usbv2-0:1.2", "",
+                       "3-1");
+  g_assert_nonnull (hp_topology_port_at (topology, "3-1.2"));
+  hubs_expect_changes (hubs_put (topology, "3-1", 2, 2, "1"), "x-usbv2-0:1.2", "x-usbv2-0:1 x-usbv2-0:1.1", "", "3-1");
+  g_assert_null (hp_topology_port_at (topology, "3-1.2"));
+}
+
+/* A port 0, or one deeper than USB goes, is no place to name: passed over, with nothing left behind. */
+static void
+test_ports_without_names (void)
+{
+  g_autoptr (HpTopology) topology = hp_topology_new ();
+
+  hp_changes_free (hubs_put (topology, "usb3", 1, 2, "0=4-0 1 256 255"));
+  hp_changes_free (hubs_put (topology, "usb4", 2, 3, "0=3-0 1"));
+  hp_changes_free (hubs_put (topology, "3-1.2.3.4.5.6", 3, 2, "7"));
+  hp_changes_free (hubs_put (topology, "3-1.2.3.4.5.6.7", 4, 2, "1"));
+  hubs_expect (topology,
+               "x-usbv2-0:1=3-1+ x-usbv3-0:1=+4-1 x-usbv2-0:1.2.3.4.5.6.7=3-1.2.3.4.5.6.7+ x-usbv2-0:255=3-255+",
+               "usb3 3-1.2.3.4.5.6 3-1.2.3.4.5.6.7 usb4");
+  g_assert_null (hp_topology_port_at (topology, "3-0"));
+  hp_changes_free (hubs_put (topology, "3-0", 5, 2, NULL));
+  hubs_expect_changes (hubs_take (topology, "3-1.2.3.4.5.6"), "x-usbv2-0:1.2.3.4.5.6.7", "",
+                       "3-1.2.3.4.5.6 3-1.2.3.4.5.6.7", "");
+  hubs_expect_changes (hubs_take (topology, "usb3"), "x-usbv2-0:1 x-usbv2-0:255", "", "3-0 usb3", "");
+  hp_changes_free (hubs_take (topology, "usb4"));
+  hubs_expect (topology, "", "");
+}
+
+static void
+test_lists_are_sorted (void)
+{
+  g_autoptr (HpTopology) topology = hp_topology_new ();
+  g_autoptr (HpChanges) changes = hp_changes_new ();
+  g_autoptr (GPtrArray) fifteen = NULL;
+
+  hp_topology_put (topology, hubs_make ("10-2", 1, 2, "ab", NULL), changes);
+  hp_topology_put (topology, hubs_make ("usb10", 2, 2, "ab", "10 2 1"), changes);
+  hp_topology_put (topology, hubs_make ("usb9", 3, 3, "b", "1"), changes);
+  hp_topology_put (topology, hubs_make ("usb2", 4, 3, "a", "1 2"), changes);
+  hp_topology_put (topology, hubs_make ("10-10", 5, 2, "ab", "3"), changes);
+  hp_topology_put (topology, hubs_make ("usb1", 6, 2, "a", "2 1"), changes);
+  hubs_expect (topology,
+               "a-usbv2-0:1=1-1+ a-usbv3-0:1=+2-1 a-usbv2-0:2=1-2+ a-usbv3-0:2=+2-2 ab-usbv2-0:1=10-1+ "
+               "ab-usbv2-0:2=10-2+ ab-usbv2-0:10=10-10+ ab-usbv2-0:10.3=10-10.3+ b-usbv3-0:1=+9-1",
+               "usb1 usb2 usb9 usb10 10-2 10-10");
+  hp_topology_put (topology, hubs_make ("usb12", 7, 2, "c", "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15"), changes);
+  fifteen = hp_topology_hub_ports (topology, "usb12");
+  g_assert_cmpuint (fifteen->len, ==, 15);
+  g_assert_cmpstr (((const HpPort *)g_ptr_array_index (fifteen, 14))->id, ==, "c-usbv2-0:15");
+  hp_topology_free (NULL);
+  hp_changes_free (NULL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -287,5 +420,9 @@ main (int argc, char **argv)
   g_test_add_func ("/topology/bus-numbers-move", test_bus_numbers_move);
   g_test_add_func ("/topology/bus-numbers-swap", test_bus_numbers_swap);
   g_test_add_func ("/topology/batch", test_batch);
+  g_test_add_func ("/topology/same-instance", test_same_instance);
+  g_test_add_func ("/topology/ports-come-later", test_ports_come_later);
+  g_test_add_func ("/topology/ports-without-names", test_ports_without_names);
+  g_test_add_func ("/topology/lists-are-sorted", test_lists_are_sorted);
   return g_test_run ();
 }
