@@ -358,13 +358,13 @@ test_ports_come_later (void)
   g_assert_null (hp_topology_port_at (topology, "3-1.2"));
 }
 
-/* A port 0, or one deeper than USB goes, is no place to name: passed over, with nothing left behind. */
+/* A port 0, one deeper than USB goes, or one that is there twice: passed over, with nothing left behind. */
 static void
 test_ports_without_names (void)
 {
   g_autoptr (HpTopology) topology = hp_topology_new ();
 
-  hp_changes_free (hubs_put (topology, "usb3", 1, 2, "0=4-0 1 256 255"));
+  hp_changes_free (hubs_put (topology, "usb3", 1, 2, "0=4-0 1 256 255 1"));
   hp_changes_free (hubs_put (topology, "usb4", 2, 3, "0=3-0 1"));
   hp_changes_free (hubs_put (topology, "3-1.2.3.4.5.6", 3, 2, "7"));
   hp_changes_free (hubs_put (topology, "3-1.2.3.4.5.6.7", 4, 2, "1"));
