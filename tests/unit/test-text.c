@@ -11,77 +11,77 @@ typedef struct
   const char *expected;
 } Case;
 
+static const Case safe_cases[] = {
+  { NULL, NULL },
+  { "", NULL },
+  { " \t\r\n", NULL },
+  { "a", "a" },
+  { "SanDisk Ultra", "SanDisk Ultra" },
+  { "  SanDisk \t  Ultra\n", "SanDisk Ultra" },
+  { "a\r\nb\vc\fd", "a b c d" },
+  { "M\xc3\xbcller \xe6\x97\xa5\xe6\x9c\xac", "M\xc3\xbcller \xe6\x97\xa5\xe6\x9c\xac" },
+  { "\xf0\x9f\x92\xbe", "\xf0\x9f\x92\xbe" },
+  /* Terminals: colours, titles, bells, C1 controls. */
+  { "\x1b[31mred\x1b[0m", "[31mred [0m" },
+  { "a\x1b]0;title\x07"
+    "b",
+    "a ]0;title b" },
+  { "a\x7f"
+    "b\x08",
+    "a b" },
+  { "a\xc2\x9b"
+    "31m",
+    "a 31m" },
+  /* Spaces and line ends that ASCII has not. */
+  { "a\xc2\x85"
+    "b\xc2\xa0"
+    "c",
+    "a b c" },
+  { "a\xe2\x80\xa8"
+    "b\xe2\x80\xa9"
+    "c\xe3\x80\x80"
+    "d",
+    "a b c d" },
+  /* Turned around, hidden, or of no meaning: gone. */
+  { "exe\xe2\x80\xae"
+    "gpj",
+    "exegpj" },
+  { "a\xe2\x81\xa6"
+    "b\xe2\x81\xa9",
+    "ab" },
+  { "a\xe2\x80\x8b"
+    "b\xe2\x80\x8d"
+    "c\xef\xbb\xbf"
+    "d\xc2\xad",
+    "abcd" },
+  { "a \xe2\x80\x8b b", "a b" },
+  { "\xe2\x80\x8b", NULL },
+  { "a\xee\x80\x80"
+    "b\xf3\xa0\x81\x81"
+    "c",
+    "abc" },
+  { "a\xef\xbf\xbe"
+    "b\xcd\xb8",
+    "ab" },
+  /* Not UTF-8. */
+  { "\xff", BAD },
+  { "a\xc3", "a" BAD },
+  { "a\xc3(", "a" BAD "(" },
+  { "\xc0\xaf", BAD BAD },
+  { "\xed\xa0\x80", BAD BAD BAD },
+  { "\xf4\x90\x80\x80", BAD BAD BAD BAD },
+};
+
 static void
 test_safe (void)
 {
-  static const Case cases[] = {
-    { NULL, NULL },
-    { "", NULL },
-    { " \t\r\n", NULL },
-    { "a", "a" },
-    { "SanDisk Ultra", "SanDisk Ultra" },
-    { "  SanDisk \t  Ultra\n", "SanDisk Ultra" },
-    { "a\r\nb\vc\fd", "a b c d" },
-    { "M\xc3\xbcller \xe6\x97\xa5\xe6\x9c\xac", "M\xc3\xbcller \xe6\x97\xa5\xe6\x9c\xac" },
-    { "\xf0\x9f\x92\xbe", "\xf0\x9f\x92\xbe" },
-    /* Terminals: colours, titles, bells, C1 controls. */
-    { "\x1b[31mred\x1b[0m", "[31mred [0m" },
-    { "a\x1b]0;title\x07"
-      "b",
-      "a ]0;title b" },
-    { "a\x7f"
-      "b\x08",
-      "a b" },
-    { "a\xc2\x9b"
-      "31m",
-      "a 31m" },
-    /* Spaces and line ends that ASCII has not. */
-    { "a\xc2\x85"
-      "b\xc2\xa0"
-      "c",
-      "a b c" },
-    { "a\xe2\x80\xa8"
-      "b\xe2\x80\xa9"
-      "c\xe3\x80\x80"
-      "d",
-      "a b c d" },
-    /* Turned around, hidden, or of no meaning: gone. */
-    { "exe\xe2\x80\xae"
-      "gpj",
-      "exegpj" },
-    { "a\xe2\x81\xa6"
-      "b\xe2\x81\xa9",
-      "ab" },
-    { "a\xe2\x80\x8b"
-      "b\xe2\x80\x8d"
-      "c\xef\xbb\xbf"
-      "d\xc2\xad",
-      "abcd" },
-    { "a \xe2\x80\x8b b", "a b" },
-    { "\xe2\x80\x8b", NULL },
-    { "a\xee\x80\x80"
-      "b\xf3\xa0\x81\x81"
-      "c",
-      "abc" },
-    { "a\xef\xbf\xbe"
-      "b\xcd\xb8",
-      "ab" },
-    /* Not UTF-8. */
-    { "\xff", BAD },
-    { "a\xc3", "a" BAD },
-    { "a\xc3(", "a" BAD "(" },
-    { "\xc0\xaf", BAD BAD },
-    { "\xed\xa0\x80", BAD BAD BAD },
-    { "\xf4\x90\x80\x80", BAD BAD BAD BAD },
-  };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+  for (gsize i = 0; i < G_N_ELEMENTS (safe_cases); i++)
     {
-      g_autofree char *safe = hp_text_safe (cases[i].text, 100);
-      g_autofree char *shown = g_strescape (cases[i].text != NULL ? cases[i].text : "NULL", NULL);
+      g_autofree char *safe = hp_text_safe (safe_cases[i].text, 100);
+      g_autofree char *shown = g_strescape (safe_cases[i].text != NULL ? safe_cases[i].text : "NULL", NULL);
 
       g_test_message ("%s", shown);
-      g_assert_cmpstr (safe, ==, cases[i].expected);
+      g_assert_cmpstr (safe, ==, safe_cases[i].expected);
     }
 }
 
