@@ -133,7 +133,8 @@ hp_speed_to_string (HpSpeed speed)
 HpSpeed
 hp_speed_from_sysfs (const char *text)
 {
-  guint64 mbps = text != NULL ? g_ascii_strtoull (text, NULL, 10) : 0;
+  /* Without the digit first, strtoull() takes a sign as well. */
+  guint64 mbps = text != NULL && g_ascii_isdigit (*text) ? g_ascii_strtoull (text, NULL, 10) : 0;
 
   if (mbps > 5000)
     return HP_SPEED_SUPER_PLUS;
