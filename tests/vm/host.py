@@ -310,7 +310,7 @@ for f in /usr/lib/tmpfiles.d/hotplug*.conf; do [ ! -e "$f" ] || systemd-tmpfiles
 udevadm control --reload
 systemctl daemon-reload
 busctl -q call org.freedesktop.DBus / org.freedesktop.DBus ReloadConfig
-udevadm trigger --subsystem-match=usb
+udevadm trigger --action=add --subsystem-match=usb --attr-match=devnum
 udevadm settle --timeout=30
 '''
 

@@ -61,6 +61,12 @@ class Rights(Case):
         self.assertNotEqual(self.host.run(['test', '-w', node], user='vmuser', check=False).returncode, 0)
         self.assertEqual(len(self.our_ids(guest)), 1)
 
+    def test_nodes_stay_readable_for_all(self):
+        self.host.plug('3', 'kbd')
+        self.host.until('[ -e /sys/bus/usb/drivers/usbhid/1-3:1.0 ]')
+        self.host.run('udevadm settle; udevadm trigger --settle --subsystem-match=usb')
+        self.assertEqual(set(self.host.out('stat -c "%a %G" /dev/bus/usb/*/*').splitlines()), {'664 hotplugger'})
+
     def test_the_daemon_itself_has_few_rights(self):
         status = self.host.out(f'cat /proc/{self.daemon_pid()}/status')
         self.assertIn('CapEff:\t0000000000000002\n', status)
