@@ -338,6 +338,48 @@ test_event_ends_wait (Fixture *f, gconstpointer unused)
   assert_tried (f);
 }
 
+static void
+count_try (gpointer count)
+{
+  ++*(guint *)count;
+}
+
+/* An event has made a try due, when one that began before it fails: its wait is not for this. */
+static void
+test_event_outlasts_wait (Fixture *f, gconstpointer unused)
+{
+  static const HpVmWait waits[] = { HP_VM_WAIT_SOCKET, HP_VM_WAIT_LISTENER, HP_VM_WAIT_HELD };
+
+  make_folder (f, "a/b");
+  for (guint i = 0; i < G_N_ELEMENTS (waits); i++)
+    {
+      HpVmTimes soon = f->times, late = f->times;
+      g_autoptr (HpVmWatch) other = NULL;
+      guint heard = 0;
+
+      /* One that tries at once tells when the other has heard. */
+      soon.event = 1;
+      late.event = 300;
+      f->watch = hp_vm_watch_new (f->path, &late, on_try, f);
+      other = hp_vm_watch_new (f->path, &soon, count_try, &heard);
+      hp_vm_watch_start (f->watch);
+      hp_vm_watch_start (other);
+      make_file (f, "a/b/qmp");
+      wait_until (f->tries == 2 * i + 1);
+      drop (f, "a/b/qmp");
+      run_for (20);
+      heard = 0;
+      make_file (f, "a/b/qmp");
+      wait_until (heard > 0);
+      run_for (10);
+      hp_vm_watch_wait (f->watch, waits[i]);
+      wait_until (f->tries == 2 * i + 2);
+      g_assert_cmpuint (n_seconds, ==, 0);
+      drop (f, "a/b/qmp");
+      g_clear_pointer (&f->watch, hp_vm_watch_free);
+    }
+}
+
 /* What came while nobody heard of events is found by the timer. */
 static void
 test_timer_looks (Fixture *f, gconstpointer unused)
@@ -406,6 +448,7 @@ main (int argc, char **argv)
   ADD ("back-off", test_back_off);
   ADD ("long-wait", test_long_wait);
   ADD ("event-ends-wait", test_event_ends_wait);
+  ADD ("event-outlasts-wait", test_event_outlasts_wait);
   ADD ("timer-looks", test_timer_looks);
   ADD ("stop", test_stop);
   g_test_add_func ("/vm-watch/freed-by-handler", test_freed_by_handler);

@@ -88,6 +88,17 @@ test_socket_appears (VmClient *client, gconstpointer unused)
   vm_client_wait_for_log (client, "connecting:vm-connecting " UP);
 }
 
+/* … and in the middle of the try that finds it missing. */
+static void
+test_socket_appears_meanwhile (VmClient *client, gconstpointer unused)
+{
+  client->vm->times.longest = client->vm->times.first = 60000;
+  qmp_peer_unlink (client->qemu->peer);
+  hp_vm_start (client->vm);
+  fake_qemu_start (client->qemu);
+  wait_until (client->n_online == 1);
+}
+
 static void
 test_folder_appears (VmClient *client, gconstpointer unused)
 {
@@ -418,6 +429,7 @@ main (int argc, char **argv)
   ADD ("new", test_new);
   ADD ("online", test_online);
   ADD ("socket-appears", test_socket_appears);
+  ADD ("socket-appears-meanwhile", test_socket_appears_meanwhile);
   ADD ("folder-appears", test_folder_appears);
   ADD ("listens-late", test_listens_late);
   ADD ("quiet-tries", test_quiet_tries);
