@@ -49,6 +49,7 @@ class Ports(case.Case):
             for word in words:
                 with self.subTest(word):
                     self.assertEqual(api.call("AssignPort", "ssa{sv}", (word, "vm", {})), (case.port_id(chain),))
+        self.assertEqual(api.vm("vm")["Ports"], [case.port_id("1"), case.port_id("2.3"), case.port_id("4.1")])
 
     def test_names_of_nothing(self):
         api = self.start(self.config(self.machine()))
@@ -108,6 +109,7 @@ class Ports(case.Case):
         self.tree.uevent(self.tree.devices["usb1"].path, "add")
         port = api.wait_port("1-1", State="waiting", Present=True)
         self.assertEqual(port["Id"], case.port_id("1", 2, "pci-0000:00:1a.0"))
+        self.assertEqual(sorted(api.vm("vm")["Ports"]), [case.port_id("2.1"), port["Id"]])
         self.tree.unplug("usb1")
         api.wait(lambda: case.port_id("2", 2, "pci-0000:00:1a.0") not in api.ports(), "the controller's ports gone")
         self.assertEqual(api.ports()[case.port_id("1", 2, "pci-0000:00:1a.0")]["State"], "missing")
