@@ -8,6 +8,7 @@ import time
 
 import bus
 import case
+import peer
 import tap
 from gi.repository import GLib
 
@@ -26,6 +27,7 @@ class Stop(case.Case):
         self.assertEqual(machine.devices, {})
         self.wait_claims()
         self.wait_drivers("3-1", "usb-storage")
+        self.daemon.manager.wait_stored()
 
     def test_stop_with_a_machine_that_hangs(self):
         machine = self.add_peer()
@@ -142,6 +144,23 @@ class Crash(case.Case):
         self.assertEqual(list(machine.devices), [device["QemuId"]])
         self.assertEqual(machine.fdsets, {})
         self.assertEqual(machine.connections, 1)
+
+    def test_kept_connection_is_of_no_use(self):
+        machine = self.add_peer()
+        api = self.start(self.config(self.machine(ports=["3-1"])))
+        self.tree.plug("3-1")
+        api.wait_device("3-1", "attached")
+        self.daemon.manager.wait_stored("claim.3-1", "claim.4-1", "vm.766d")
+        self.crash()
+
+        def refuse(_arguments):
+            raise peer.Failure("Expecting capabilities negotiation with 'qmp_capabilities'", "CommandNotFound")
+        machine.hooks["query-version"] = refuse
+        self.start(None)
+        # As long as a copy of the old connection is kept, nobody else gets at the monitor.
+        machine.wait(lambda: machine.connections == 2, "a new connection")
+        api.wait_device("3-1", "attached")
+        self.assertEqual(len(machine.commands("device_add")), 1)
 
     def test_without_a_store(self):
         machine = self.add_peer()
