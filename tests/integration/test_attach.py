@@ -211,6 +211,25 @@ class Attach(case.Case):
         usb.write(self.tree.root + plugged.node, "")
         api.wait_device("3-1", "attached")
 
+    def test_replugged_while_it_is_attached(self):
+        api, machine = self.begin()
+        first = self.tree.plug("3-1", event=False)
+
+        def replug(arguments):
+            machine.hooks.clear()
+            time.sleep(0.2)  # a slow QEMU
+            self.tree.unplug("3-1")
+            self.tree.plug("3-1", product="Other")
+            api.wait(lambda: (api.device("3-1") or {}).get("Product") == "Other", "the other one seen")
+            return machine.execute("device_add", arguments)
+        machine.hooks["device_add"] = replug
+        self.tree.uevent(first.path, "add")
+        self.assertGreater(api.wait_heard("DeviceAttached")[4]["latency-usec"], 200000)
+        api.wait_heard("DeviceAttached", 2)
+        device = api.wait_device("3-1", "attached")
+        self.assertEqual(device["Product"], "Other")
+        bus.wait_until(lambda: list(machine.devices) == [device["QemuId"]], "only that in the machine")
+
     def test_plug_storm(self):
         api, machine = self.begin(ports=["3-1", "3-2", "3-3"])
         for turn in range(12):
