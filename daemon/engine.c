@@ -388,6 +388,8 @@ hp_engine_stop_async (HpEngine *engine, GAsyncReadyCallback callback, gpointer u
   g_hash_table_remove_all (engine->world->holders);
   g_hash_table_remove_all (engine->world->decisions);
   hp_engine_mark_all (engine);
+  /* Also where there is nothing to mark: a pass is what ends the stop. */
+  schedule (engine);
 }
 
 void

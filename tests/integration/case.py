@@ -2,7 +2,6 @@
 """What most tests stand on: a bus and a polkit for each class; USB, machines and a daemon for each test."""
 import os
 import shutil
-import sys
 import tempfile
 import unittest
 
@@ -52,11 +51,9 @@ class Case(BusCase):
         self.api = None
 
     def _end_daemon(self):
-        failed = any(error for _test, error in getattr(self._outcome, "errors", ())) or sys.exc_info()[0]
-        alive = self.daemon.process is not None
-        status = None
-        if alive:
-            status = bus.end(self.daemon.process)
+        status = bus.end(self.daemon.process) if self.daemon.process else None
+        result = self._outcome.result
+        failed = any(getattr(test, "test_case", test) is self for test, _text in result.failures + result.errors)
         if failed or status not in (None, 0):
             print("# --- the daemon's log\n# " + self.daemon.read_log().replace("\n", "\n# "), flush=True)
         self.daemon.close()

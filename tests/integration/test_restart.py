@@ -47,6 +47,14 @@ class Stop(case.Case):
         self.assertLess(time.monotonic() - started, 4)
         hung.resume()
 
+    def test_machine_without_usb(self):
+        for name in ("usb3", "usb4"):
+            self.tree.unplug(name, event=False)
+        self.assertEqual(self.start(self.config(self.machine(ports=["3-1"]))).devices(), {})
+        started = time.monotonic()
+        self.assertEqual(self.daemon.stop(), 0)
+        self.assertLess(time.monotonic() - started, 2)
+
     def test_bus_goes_away(self):
         own = bus.PrivateBus()
         self.addCleanup(own.close)
