@@ -100,6 +100,7 @@ struct _HpVm
 
   HpVmWatch *watch;
   int kept_fd;              /* from hp_vm_adopt() until hp_vm_start() */
+  gboolean adopting;        /* it is being tried */
   GCancellable *connecting; /* a try is under way */
   gboolean try_again;       /* the folder changed meanwhile */
   HpQmpSession *session;    /* connected and negotiated */

@@ -328,6 +328,12 @@ hp_vm_session_fd (HpVm *vm)
   return vm->session != NULL ? hp_qmp_session_fd (vm->session) : -1;
 }
 
+gboolean
+hp_vm_is_connected (HpVm *vm)
+{
+  return vm->session != NULL || vm->kept_fd >= 0 || vm->adopting;
+}
+
 GPtrArray *
 hp_vm_buses (HpVm *vm)
 {
