@@ -25,7 +25,7 @@ hp_bus_check_text (const char *name, const char *text, GError **error)
     }
   if (strlen (text) > HP_BUS_ARGUMENT_MAX)
     {
-      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "argument '%s' is longer than %u bytes", name,
+      g_set_error (error, G_DBUS_ERROR, G_DBUS_ERROR_INVALID_ARGS, "argument '%s' is longer than %d bytes", name,
                    HP_BUS_ARGUMENT_MAX);
       return FALSE;
     }

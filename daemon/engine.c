@@ -209,6 +209,7 @@ hp_engine_wake_at (HpEngine *engine, const char *name, gint64 at)
   g_source_set_ready_time (source, at);
   g_source_attach (source, NULL);
   g_hash_table_replace (engine->wakes, g_strdup (name), source);
+  /* cppcheck-suppress memleak ; the source has wake, and frees it */
 }
 
 /* A device is gone, or another sits in its place: nobody's word on it holds any longer, and a hub takes its claims along. */

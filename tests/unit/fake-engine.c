@@ -18,124 +18,22 @@ struct _HpEngine
 
 G_DEFINE_TYPE (HpEngine, hp_engine, G_TYPE_OBJECT)
 
-/* Every string of a view by its place: to fill, copy and free them all. */
-#define FIELD(type, name) G_STRUCT_OFFSET (type, name)
-static const gsize port_strings[] = { FIELD (HpPortView, id),           FIELD (HpPortView, usb2),
-                                      FIELD (HpPortView, usb3),         FIELD (HpPortView, parent),
-                                      FIELD (HpPortView, connect_type), FIELD (HpPortView, position),
-                                      FIELD (HpPortView, assigned_at),  FIELD (HpPortView, origin),
-                                      FIELD (HpPortView, reserve),      FIELD (HpPortView, holder),
-                                      FIELD (HpPortView, state),        FIELD (HpPortView, reason),
-                                      FIELD (HpPortView, message) };
-static const gsize device_strings[] = { FIELD (HpDeviceView, name),       FIELD (HpDeviceView, port),
-                                        FIELD (HpDeviceView, vendor),     FIELD (HpDeviceView, product),
-                                        FIELD (HpDeviceView, serial),     FIELD (HpDeviceView, description),
-                                        FIELD (HpDeviceView, class_name), FIELD (HpDeviceView, vm),
-                                        FIELD (HpDeviceView, state),      FIELD (HpDeviceView, reason),
-                                        FIELD (HpDeviceView, message),    FIELD (HpDeviceView, guest_bus),
-                                        FIELD (HpDeviceView, qemu_id) };
-static const gsize vm_strings[] = { FIELD (HpVmView, name),      FIELD (HpVmView, socket), FIELD (HpVmView, origin),
-                                    FIELD (HpVmView, state),     FIELD (HpVmView, reason), FIELD (HpVmView, message),
-                                    FIELD (HpVmView, run_state), FIELD (HpVmView, version) };
-
-static void
-each_string (gpointer view, const gsize *fields, gsize count, char *(*change) (char *))
-{
-  for (gsize i = 0; i < count; i++)
-    {
-      char **field = G_STRUCT_MEMBER_P (view, fields[i]);
-
-      *field = change (*field);
-    }
-}
-
-static char *
-empty (char *text)
-{
-  return g_strdup ("");
-}
-
-static char *
-copy (char *text)
-{
-  return g_strdup (text);
-}
-
-static char *
-drop (char *text)
-{
-  g_free (text);
-  return NULL;
-}
-
-void
-hp_port_view_free (HpPortView *view)
-{
-  each_string (view, port_strings, G_N_ELEMENTS (port_strings), drop);
-  g_strfreev (view->devices);
-  g_strfreev (view->vms);
-  g_free (view);
-}
-
-void
-hp_device_view_free (HpDeviceView *view)
-{
-  each_string (view, device_strings, G_N_ELEMENTS (device_strings), drop);
-  g_free (view);
-}
-
-void
-hp_vm_view_free (HpVmView *view)
-{
-  each_string (view, vm_strings, G_N_ELEMENTS (vm_strings), drop);
-  g_ptr_array_unref (view->buses);
-  g_strfreev (view->ports);
-  g_strfreev (view->devices);
-  g_free (view);
-}
-
 HpPortView *
 hp_engine_port_view (HpEngine *engine, const char *id)
 {
-  HpPortView *stored = g_hash_table_lookup (engine->ports, id);
-  HpPortView *view;
-
-  if (!stored)
-    return NULL;
-  view = g_memdup2 (stored, sizeof *stored);
-  each_string (view, port_strings, G_N_ELEMENTS (port_strings), copy);
-  view->devices = g_strdupv (stored->devices);
-  view->vms = g_strdupv (stored->vms);
-  return view;
+  return fake_port_view_copy (g_hash_table_lookup (engine->ports, id));
 }
 
 HpDeviceView *
 hp_engine_device_view (HpEngine *engine, const char *name)
 {
-  HpDeviceView *stored = g_hash_table_lookup (engine->devices, name);
-  HpDeviceView *view;
-
-  if (!stored)
-    return NULL;
-  view = g_memdup2 (stored, sizeof *stored);
-  each_string (view, device_strings, G_N_ELEMENTS (device_strings), copy);
-  return view;
+  return fake_device_view_copy (g_hash_table_lookup (engine->devices, name));
 }
 
 HpVmView *
 hp_engine_vm_view (HpEngine *engine, const char *name)
 {
-  HpVmView *stored = g_hash_table_lookup (engine->vms, name);
-  HpVmView *view;
-
-  if (!stored)
-    return NULL;
-  view = g_memdup2 (stored, sizeof *stored);
-  each_string (view, vm_strings, G_N_ELEMENTS (vm_strings), copy);
-  view->buses = g_ptr_array_ref (stored->buses);
-  view->ports = g_strdupv (stored->ports);
-  view->devices = g_strdupv (stored->devices);
-  return view;
+  return fake_vm_view_copy (g_hash_table_lookup (engine->vms, name));
 }
 
 static int
@@ -356,14 +254,11 @@ hp_engine_stop_finish (HpEngine *engine, GAsyncResult *result)
 HpPortView *
 fake_engine_add_port (HpEngine *engine, const char *id, const char *usb2)
 {
-  HpPortView *view = g_new0 (HpPortView, 1);
+  HpPortView *view = fake_port_view_new ();
 
-  each_string (view, port_strings, G_N_ELEMENTS (port_strings), empty);
   fake_set (&view->id, id);
   fake_set (&view->usb2, usb2);
   fake_set (&view->state, "host");
-  view->devices = g_new0 (char *, 1);
-  view->vms = g_new0 (char *, 1);
   view->present = TRUE;
   g_hash_table_insert (engine->ports, g_strdup (id), view);
   return view;
@@ -372,9 +267,8 @@ fake_engine_add_port (HpEngine *engine, const char *id, const char *usb2)
 HpDeviceView *
 fake_engine_add_device (HpEngine *engine, const char *name, const char *port, guint bus, guint number)
 {
-  HpDeviceView *view = g_new0 (HpDeviceView, 1);
+  HpDeviceView *view = fake_device_view_new ();
 
-  each_string (view, device_strings, G_N_ELEMENTS (device_strings), empty);
   fake_set (&view->name, name);
   fake_set (&view->port, port);
   fake_set (&view->description, "Stick (1234:5678)");
@@ -387,27 +281,14 @@ fake_engine_add_device (HpEngine *engine, const char *name, const char *port, gu
   return view;
 }
 
-static void
-guest_bus_free (gpointer data)
-{
-  HpGuestBus *bus = data;
-
-  g_hash_table_unref (bus->used);
-  g_free (bus);
-}
-
 HpVmView *
 fake_engine_add_vm (HpEngine *engine, const char *name, const char *state)
 {
-  HpVmView *view = g_new0 (HpVmView, 1);
+  HpVmView *view = fake_vm_view_new ();
 
-  each_string (view, vm_strings, G_N_ELEMENTS (vm_strings), empty);
   fake_set (&view->name, name);
   fake_set (&view->state, state);
   view->uid = G_MAXUINT32;
-  view->buses = g_ptr_array_new_with_free_func (guest_bus_free);
-  view->ports = g_new0 (char *, 1);
-  view->devices = g_new0 (char *, 1);
   g_hash_table_insert (engine->vms, g_strdup (name), view);
   return view;
 }
@@ -452,13 +333,6 @@ GHashTable *
 fake_engine_vms (HpEngine *engine)
 {
   return engine->vms;
-}
-
-void
-fake_set (char **field, const char *text)
-{
-  g_free (*field);
-  *field = g_strdup (text);
 }
 
 const char *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "daemon/engine.h"
+#include "fake-views.h"
 
 /*
  * engine.h over tables, for the facade and the daemon: no USB, no machines, no decisions. hp_engine_start() fills it:
@@ -25,8 +25,6 @@ GHashTable *fake_engine_vms (HpEngine *engine);     /* name -> HpVmView */
 HpPortView *fake_engine_add_port (HpEngine *engine, const char *id, const char *usb2);
 HpDeviceView *fake_engine_add_device (HpEngine *engine, const char *name, const char *port, guint bus, guint number);
 HpVmView *fake_engine_add_vm (HpEngine *engine, const char *name, const char *state);
-/* Replaces a string of a view. */
-void fake_set (char **field, const char *text);
 
 /* What was asked for last: "assign <port> <vm> while-running by 0"; NULL: nothing yet. */
 const char *fake_engine_last (HpEngine *engine);
