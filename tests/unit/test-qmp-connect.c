@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -459,10 +460,18 @@ static void
 test_adopt_after_flood (void)
 {
   g_autoptr (GString) flood = g_string_new (NULL);
+  g_autofree char *copy = NULL; /* as large as what the peer is to make of it: that is not counted */
+  struct rusage before, after;
 
-  for (guint i = 0; i < 40000; i++)
+  for (guint i = 0; i < 1500000; i++)
     g_string_append (flood, "{\"event\": \"RESET\"}\r\n");
+  copy = g_strdup (flood->str);
+  g_clear_pointer (&copy, g_free);
+  g_assert_cmpint (getrusage (RUSAGE_SELF, &before), ==, 0);
   adopt_one (0, flood->str, FALSE);
+  g_assert_cmpint (getrusage (RUSAGE_SELF, &after), ==, 0);
+  g_test_message ("%ld KiB more", after.ru_maxrss - before.ru_maxrss);
+  g_assert_cmpint (after.ru_maxrss - before.ru_maxrss, <, 16 * 1024);
 }
 
 static void

@@ -313,6 +313,8 @@ test_stop (VmClient *client, gconstpointer unused)
 static void
 test_stop_while_connecting (VmClient *client, gconstpointer unused)
 {
+  gint64 before = g_get_monotonic_time ();
+
   client->qemu->peer->negotiates = FALSE;
   hp_vm_start (client->vm);
   wait_until (client->qemu->peer->connections == 1);
@@ -321,6 +323,8 @@ test_stop_while_connecting (VmClient *client, gconstpointer unused)
   client->qemu->peer->negotiates = TRUE;
   hp_vm_start (client->vm);
   wait_until (client->n_online == 1);
+  /* The first did not wait for its greeting's time. */
+  g_assert_cmpint (g_get_monotonic_time () - before, <, HP_QMP_GREETING_TIMEOUT_MS * 1000 / 2);
   hp_vm_stop (client->vm);
   hp_vm_start (client->vm);
   hp_vm_stop (client->vm);
