@@ -162,7 +162,7 @@ static void
 end_on_answer (GObject *session, GAsyncResult *result, gpointer ender)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (JsonNode) answer = hp_qmp_session_execute_finish (HP_QMP_SESSION (session), result, &error);
+  g_autoptr (JsonNode) answer G_GNUC_UNUSED = hp_qmp_session_execute_finish (HP_QMP_SESSION (session), result, &error);
 
   end_it (ender);
 }

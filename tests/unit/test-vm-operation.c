@@ -352,6 +352,7 @@ test_changed_stops (VmAttacher *f, gconstpointer unused)
   g_autoptr (GError) error = NULL;
   g_autoptr (HpVmAttached) attached = vm_attacher_attach (f, 0, &error);
 
+  g_assert_nonnull (attached);
   g_assert_cmpuint (count, >, 0);
   g_assert_no_error (error);
   g_assert_cmpuint (f->client.qemu->devices->len, ==, 1);
