@@ -31,7 +31,7 @@ on_taken_back (GObject *source, GAsyncResult *result, gpointer user_data)
   HpVm *vm = g_task_get_source_object (task);
   HpVmOperation *operation = g_task_get_task_data (task);
   g_autoptr (GError) error = NULL;
-  g_autoptr (JsonNode) answer = hp_qmp_session_execute_finish (HP_QMP_SESSION (source), result, &error);
+  g_autoptr (JsonNode) answer G_GNUC_UNUSED = hp_qmp_session_execute_finish (HP_QMP_SESSION (source), result, &error);
 
   if (hp_vm_error_is_cut_off (error))
     {
@@ -86,7 +86,7 @@ on_fd_removed (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GTask) task = user_data;
   HpVmOperation *operation = g_task_get_task_data (task);
   g_autoptr (GError) error = NULL;
-  g_autoptr (JsonNode) answer = hp_qmp_session_execute_finish (HP_QMP_SESSION (source), result, &error);
+  g_autoptr (JsonNode) answer G_GNUC_UNUSED = hp_qmp_session_execute_finish (HP_QMP_SESSION (source), result, &error);
 
   if (operation->error != NULL)
     hp_vm_operation_end (task, g_steal_pointer (&operation->error));

@@ -419,7 +419,7 @@ hp_vm_take_stock_async (HpQmpSession *session, GAsyncReadyCallback callback, gpo
 {
   GTask *task = g_task_new (session, NULL, callback, user_data);
   Inventory *inventory = g_new0 (Inventory, 1);
-  g_autoptr (GTask) own = task;
+  g_autoptr (GTask) own G_GNUC_UNUSED = task;
 
   g_queue_init (&inventory->questions);
   inventory->controllers = g_ptr_array_new_with_free_func (controller_free);

@@ -48,7 +48,7 @@ void
 hp_vm_operation_end (GTask *task, GError *error)
 {
   g_autoptr (HpVm) vm = g_object_ref (g_task_get_source_object (task));
-  g_autoptr (GTask) running = g_steal_pointer (&vm->operation);
+  g_autoptr (GTask) running G_GNUC_UNUSED = g_steal_pointer (&vm->operation);
   HpVmOperation *operation = g_task_get_task_data (task);
   HpVmAttached *attached = NULL;
 

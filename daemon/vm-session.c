@@ -422,7 +422,7 @@ on_tried (GObject *source, GAsyncResult *result, gpointer user_data)
 void
 hp_vm_connect (HpVm *vm)
 {
-  g_autoptr (HpVm) keep = g_object_ref (vm);
+  g_autoptr (HpVm) keep G_GNUC_UNUSED = g_object_ref (vm);
   int fd;
 
   if (vm->connecting != NULL)

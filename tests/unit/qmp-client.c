@@ -98,3 +98,12 @@ qmp_client_assert_returned (QmpClient *client, GAsyncResult *result, const char 
   text = json_to_string (answer, FALSE);
   g_assert_cmpstr (text, ==, expected);
 }
+
+void
+qmp_client_assert_none (HpQmpSession *session, GError **error, GQuark domain, int code, const char *part)
+{
+  g_assert_null (session);
+  g_assert_error (*error, domain, code);
+  if (strstr ((*error)->message, part) == NULL)
+    g_error ("\"%s\" is not in \"%s\"", part, (*error)->message);
+}

@@ -26,3 +26,5 @@ void qmp_client_ask (QmpClient *client, const char *command, GAsyncResult **ret_
 /* @part: (nullable): of the message */
 void qmp_client_assert_failed (QmpClient *client, GAsyncResult *result, int code, const char *part);
 void qmp_client_assert_returned (QmpClient *client, GAsyncResult *result, const char *json);
+/* Connecting has failed. */
+void qmp_client_assert_none (HpQmpSession *session, GError **error, GQuark domain, int code, const char *part);

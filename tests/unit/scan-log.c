@@ -98,7 +98,6 @@ scan_log_wait_for_events (ScanLog *f)
 {
   static guint count;
   g_autofree char *text = g_strdup_printf ("marker %u", ++count);
-  g_autofree char *log = g_strdup (f->log->str);
 
   usb_testbed_write (f->testbed, f->usb4, "serial", text);
   umockdev_testbed_uevent (f->testbed, f->usb4, "change");

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Getting a session: from a path, or from a connection that an earlier run has left. */
+/* Getting a session from a path. */
 
 #define RETURN_EMPTY "{\"return\": {}, \"id\": @}\r\n"
 #define VERSION(major) "{\"qemu\": {\"micro\": 1, \"minor\": 0, \"major\": " major "}, \"package\": \"\"}"
@@ -24,25 +24,6 @@ try_path (const char *path, GError **error)
   hp_qmp_session_connect_async (path, NULL, keep_result, &result);
   wait_until (result != NULL);
   return hp_qmp_session_connect_finish (result, error);
-}
-
-static HpQmpSession *
-try_adopt (int fd, GError **error)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-
-  hp_qmp_session_adopt_async (fd, NULL, keep_result, &result);
-  wait_until (result != NULL);
-  return hp_qmp_session_adopt_finish (result, error);
-}
-
-static void
-assert_failed (HpQmpSession *session, GError **error, GQuark domain, int code, const char *part)
-{
-  g_assert_null (session);
-  g_assert_error (*error, domain, code);
-  if (strstr ((*error)->message, part) == NULL)
-    g_error ("\"%s\" is not in \"%s\"", part, (*error)->message);
 }
 
 /* --- greetings --- */
@@ -174,7 +155,7 @@ test_obstacles (void)
       g_autofree char *path = make_obstacle (peer, i);
       g_autoptr (GError) error = NULL;
 
-      assert_failed (try_path (path, &error), &error, G_IO_ERROR, codes[i], path);
+      qmp_client_assert_none (try_path (path, &error), &error, G_IO_ERROR, codes[i], path);
     }
 }
 
@@ -196,8 +177,8 @@ test_no_permission (void)
   if (root)
     g_assert_cmpint (seteuid (0), ==, 0);
   wait_until (result != NULL);
-  assert_failed (hp_qmp_session_connect_finish (result, &error), &error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-                 peer->path);
+  qmp_client_assert_none (hp_qmp_session_connect_finish (result, &error), &error, G_IO_ERROR,
+                          G_IO_ERROR_PERMISSION_DENIED, peer->path);
 }
 
 /* --- held by another --- */
@@ -228,7 +209,8 @@ test_backlog_full (void)
   while (n_fds < G_N_ELEMENTS (fds) && (fds[n_fds] = connect_plainly (peer->path)) >= 0)
     n_fds++;
   g_assert_cmpuint (n_fds, <, G_N_ELEMENTS (fds));
-  assert_failed (try_path (peer->path, &error), &error, HP_QMP_ERROR, HP_QMP_ERROR_BUSY, "one program at a time");
+  qmp_client_assert_none (try_path (peer->path, &error), &error, HP_QMP_ERROR, HP_QMP_ERROR_BUSY,
+                          "one program at a time");
   for (guint i = 0; i < n_fds; i++)
     close (fds[i]);
 }
@@ -244,7 +226,7 @@ test_busy (void)
 
   wait_until (peer->connections == 1);
   qmp_peer_patience = 100;
-  assert_failed (try_path (peer->path, &error), &error, HP_QMP_ERROR, HP_QMP_ERROR_BUSY, "another program");
+  qmp_client_assert_none (try_path (peer->path, &error), &error, HP_QMP_ERROR, HP_QMP_ERROR_BUSY, "another program");
   g_clear_error (&error);
 
   /* The other leaves while we wait. */
@@ -272,7 +254,7 @@ test_silent (void)
 
       peer->negotiates = FALSE;
       peer->greeting = greetings_said[i];
-      assert_failed (try_path (peer->path, &error), &error, HP_QMP_ERROR, HP_QMP_ERROR_BUSY, peer->path);
+      qmp_client_assert_none (try_path (peer->path, &error), &error, HP_QMP_ERROR, HP_QMP_ERROR_BUSY, peer->path);
       wait_until (peer->client < 0);
     }
   qmp_peer_patience = 0;
@@ -308,7 +290,7 @@ test_breaches (void)
       peer->negotiates = FALSE;
       peer->greeting = breaches[i].greeting;
       peer->next_step = steps;
-      assert_failed (try_path (peer->path, &error), &error, HP_QMP_ERROR, breaches[i].code, peer->path);
+      qmp_client_assert_none (try_path (peer->path, &error), &error, HP_QMP_ERROR, breaches[i].code, peer->path);
       wait_until (peer->client < 0);
     }
 }
@@ -338,8 +320,8 @@ test_left (void)
       if (moments[i].leaves_at_once)
         qmp_peer_leave (peer);
       wait_until (result != NULL);
-      assert_failed (hp_qmp_session_connect_finish (result, &error), &error, HP_QMP_ERROR, HP_QMP_ERROR_CLOSED,
-                     peer->path);
+      qmp_client_assert_none (hp_qmp_session_connect_finish (result, &error), &error, HP_QMP_ERROR, HP_QMP_ERROR_CLOSED,
+                              peer->path);
     }
 }
 
@@ -377,7 +359,7 @@ test_cancel (void)
       g_assert_cmpint (g_get_monotonic_time () - before, <, 2 * G_USEC_PER_SEC);
       session = cases[i].adopts ? hp_qmp_session_adopt_finish (result, &error)
                                 : hp_qmp_session_connect_finish (result, &error);
-      assert_failed (session, &error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "");
+      qmp_client_assert_none (session, &error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "");
     }
 }
 
@@ -393,108 +375,8 @@ test_cancelled_before (void)
   hp_qmp_session_connect_async (peer->path, cancellable, keep_result, &result);
   g_assert_null (result);
   wait_until (result != NULL);
-  assert_failed (hp_qmp_session_connect_finish (result, &error), &error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "");
+  qmp_client_assert_none (hp_qmp_session_connect_finish (result, &error), &error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "");
   wait_until (peer->client < 0);
-}
-
-/* --- taking over --- */
-
-#define OLD "{\"return\": {}, \"id\": \"41\"}\r\n"
-
-static const struct
-{
-  const char *before; /* what is on its way when the new run begins */
-  const char *answer;
-  const char *version;
-} leftovers[] = {
-  { "", "{\"return\": " VERSION ("7") ", \"id\": @}\r\n", "7.0.1" },
-  { OLD "{\"event\": \"RESUME\"}\r\n", "{\"id\": @, \"return\": " VERSION ("8") "}\r\n", "8.0.1" },
-  { "s\": \"a}{\"}, \"id\": \"41\"}\r\n", "{\"return\": " VERSION ("9") ", \"id\": @}\r\n", "9.0.1" },
-  { "]]}\r\n{\"error\": {\"class\": \"GenericError\", \"desc\": \"x\"}}\r\n",
-    "{\r\n    \"return\": {\r\n        \"qemu\": {\r\n            \"micro\": 1,\r\n            \"minor\": 0,\r\n"
-    "            \"major\": 10\r\n        }\r\n    },\r\n    \"id\": @\r\n}\r\n",
-    "10.0.1" },
-  { OLD, "{\"error\": {\"class\": \"CommandNotFound\", \"desc\": \"x\"}, \"id\": @}\r\n", NULL },
-};
-
-static void
-adopt_one (gsize which, const char *before, gboolean drips)
-{
-  g_autoptr (QmpPeer) peer = qmp_peer_new ();
-  const QmpStep steps[] = { { "query-version", leftovers[which].answer }, { "query-name", RETURN_EMPTY }, { NULL } };
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (HpQmpSession) session = NULL;
-  g_autoptr (JsonNode) answer = NULL;
-  int pair[2];
-
-  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
-  qmp_peer_take (peer, pair[0]);
-  peer->drips = drips;
-  qmp_peer_say (peer, before);
-  peer->next_step = steps;
-  session = try_adopt (pair[1], &error);
-  if (leftovers[which].version == NULL)
-    {
-      assert_failed (session, &error, HP_QMP_ERROR, HP_QMP_ERROR_COMMAND_NOT_FOUND, "");
-      return;
-    }
-  g_assert_no_error (error);
-  g_assert_cmpstr (hp_qmp_session_version (session), ==, leftovers[which].version);
-  hp_qmp_session_execute_async (session, "query-name", NULL, -1, keep_result, &result);
-  wait_until (result != NULL);
-  answer = hp_qmp_session_execute_finish (session, result, &error);
-  g_assert_no_error (error);
-}
-
-static void
-test_adopt (void)
-{
-  for (gsize i = 0; i < G_N_ELEMENTS (leftovers) * 2; i++)
-    adopt_one (i / 2, leftovers[i / 2].before, i % 2 == 1);
-}
-
-/* Much more than what is kept while looking. */
-static void
-test_adopt_after_flood (void)
-{
-  g_autoptr (GString) flood = g_string_new (NULL);
-
-  for (guint i = 0; i < 40000; i++)
-    g_string_append (flood, "{\"event\": \"RESET\"}\r\n");
-  adopt_one (0, flood->str, FALSE);
-}
-
-static void
-test_adopt_fails (void)
-{
-  static const struct
-  {
-    const char *say;
-    gboolean leave;
-    int code;
-  } ends[] = {
-    { "", FALSE, HP_QMP_ERROR_BUSY },
-    { OLD, FALSE, HP_QMP_ERROR_BUSY },
-    { OLD, TRUE, HP_QMP_ERROR_CLOSED },
-    { "\r\n{\"nothing\": @}\r\n", FALSE, HP_QMP_ERROR_PROTOCOL },
-  };
-
-  qmp_peer_patience = 100;
-  for (gsize i = 0; i < G_N_ELEMENTS (ends); i++)
-    {
-      const QmpStep steps[] = { { "query-version", ends[i].say, ends[i].leave }, { NULL } };
-      g_autoptr (QmpPeer) peer = qmp_peer_new ();
-      g_autoptr (GError) error = NULL;
-      int pair[2];
-
-      g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
-      qmp_peer_take (peer, pair[0]);
-      peer->next_step = steps;
-      assert_failed (try_adopt (pair[1], &error), &error, HP_QMP_ERROR, ends[i].code, "");
-      wait_until (peer->client < 0);
-    }
-  qmp_peer_patience = 0;
 }
 
 int
@@ -512,8 +394,5 @@ main (int argc, char **argv)
   g_test_add_func ("/qmp-connect/left", test_left);
   g_test_add_func ("/qmp-connect/cancel", test_cancel);
   g_test_add_func ("/qmp-connect/cancelled-before", test_cancelled_before);
-  g_test_add_func ("/qmp-connect/adopt", test_adopt);
-  g_test_add_func ("/qmp-connect/adopt-after-flood", test_adopt_after_flood);
-  g_test_add_func ("/qmp-connect/adopt-fails", test_adopt_fails);
   return g_test_run ();
 }

@@ -203,7 +203,6 @@ test_gone (Fixture *f, gconstpointer unused)
 
   usb_testbed_unplug (f->testbed, syspath);
   g_assert_null (hp_usb_read_device (syspath, f->root_device));
-  g_assert_null (hp_usb_read_device ("/sys/devices", NULL));
   g_assert_null (hp_usb_read_device ("/nowhere", NULL));
 }
 
@@ -361,7 +360,8 @@ test_many_descriptors (Fixture *f, gconstpointer unused)
   usb_testbed_write_bytes (f->testbed, syspath, "descriptors", (const char *)bytes->data, bytes->len);
   many = hp_usb_read_device (syspath, f->root_device);
   g_assert_cmpuint (many->interfaces->len, ==, 32);
-  g_byte_array_append (bytes, bytes->data, 9 * 1000);
+  for (guint i = 0; i < 1000; i++)
+    g_byte_array_append (bytes, (const guint8 *)INTERFACE ("\x00", "\x00", "\x08"), 9);
   usb_testbed_write_bytes (f->testbed, syspath, "descriptors", (const char *)bytes->data, bytes->len);
   too_many = hp_usb_read_device (syspath, f->root_device);
   g_assert_cmpuint (too_many->interfaces->len, ==, 0);

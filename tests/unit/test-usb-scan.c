@@ -97,7 +97,7 @@ test_slow_timer (ScanLog *f, gconstpointer unused)
 static void
 test_no_usb (void)
 {
-  g_autoptr (UMockdevTestbed) testbed = umockdev_testbed_new ();
+  g_autoptr (UMockdevTestbed) testbed G_GNUC_UNUSED = umockdev_testbed_new ();
   g_autoptr (HpTopology) topology = hp_topology_new ();
   g_autoptr (HpUsbScan) scan = hp_usb_scan_new (topology);
   g_autoptr (GPtrArray) devices = NULL;
@@ -284,7 +284,7 @@ drop_scan (HpUsbScan *scan, HpChanges *changes, gpointer user_data)
 static void
 test_dropped (ScanLog *f, gconstpointer unused)
 {
-  g_autofree char *stick = scan_log_plug (f, f->usb3, "3-1", 2, NULL);
+  g_autofree char *stick G_GNUC_UNUSED = scan_log_plug (f, f->usb3, "3-1", 2, NULL);
   gpointer weak = f->scan;
 
   hp_usb_scan_device (f->scan, "usb3");

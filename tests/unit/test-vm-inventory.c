@@ -230,8 +230,8 @@ test_hostile_answers (Fixture *f, gconstpointer unused)
     "[{\"name\": \"../../x\", \"type\": \"child<usb-host>\"}, {\"name\": \"a/b\", \"type\": \"child<qemu-xhci>\"}]",
     "[{\"name\": \"a\\u001b[2J\", \"type\": \"child<qemu-xhci>\"}, {\"name\": \"a/b\", \"type\": \"child<usb-bus>\"}]",
     "[{\"name\": \"hotplugger-x\", \"type\": \"child<usb-host>\"}, {\"name\": \"x\", \"type\": \"xhci>>><<<\"}]",
-    "[{\"name\": \"hotplugger-3-1-0-0\", \"type\": \"child<usb-host>\"}, {\"name\": \"p2\", \"type\": "
-    "\"child<usb-bus>\"}]",
+    "[{\"name\": \"hotplugger-3-1-0-0\", \"type\": \"child<usb-host>\"}]",
+    "[{\"name\": \"p2\", \"type\": \"child<usb-bus>\"}, {\"name\": \"p3\", \"type\": \"child<usb-bus>\"}]",
     "\"  Device 4294967295.0, Port 1, Speed 12 Mb/s, Product x, ID: a/b\\r\\n  Device 0.0, Port 99999999999, Speed \"",
     "\"  Device 0.0, Port 1.2.3, Speed 12 Mb/s, Product \\u001b, ID: hotplugger-3-1-0-0\\r\\n\"",
     "\"/\"",

@@ -230,22 +230,44 @@ test_line_ends (VmAttacher *f, gconstpointer unused)
     }
 }
 
-/* The machine ends and another takes its place, while the node of the first one's operation is being opened. */
+static gboolean
+keep_ioctl (UMockdevIoctlBase *base, UMockdevIoctlClient *client, gpointer kept)
+{
+  g_assert_null (*(UMockdevIoctlClient **)kept);
+  *(UMockdevIoctlClient **)kept = g_object_ref (client);
+  return TRUE;
+}
+
+/* A broken device keeps us waiting in the kernel; meanwhile the machine ends, and another takes its place. */
 static void
 test_another_machine (VmAttacher *f, gconstpointer unused)
 {
+  g_autoptr (UMockdevIoctlBase) ioctls = umockdev_ioctl_base_new ();
+  g_autoptr (UMockdevIoctlClient) kept = NULL;
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
 
+  g_signal_connect (ioctls, "handle-ioctl", G_CALLBACK (keep_ioctl), &kept);
+  umockdev_testbed_attach_ioctl (f->testbed, "/dev/bus/usb/003/004", ioctls, &error);
+  g_assert_no_error (error);
+  usb_testbed_write (f->testbed, f->sticks[0], "bConfigurationValue", "");
+  f->requests[0].configure = TRUE;
   hp_vm_attach_async (f->client.vm, &f->requests[0], keep_result, &result);
-  /* The opening answers by way of the main loop, which does not turn here. */
-  hp_vm_stop (f->client.vm);
-  hp_vm_start (f->client.vm);
-  wait_until (result != NULL && f->client.n_online == 2);
+  wait_until (kept != NULL);
+  fake_qemu_quit (f->client.qemu);
+  wait_until (f->client.n_ended == 1);
+  fake_qemu_start (f->client.qemu);
+  wait_until (f->client.n_online == 2);
+  g_assert_null (result);
+  umockdev_ioctl_client_complete (kept, 0, 0);
+  wait_until (result != NULL);
   g_assert_null (hp_vm_attach_finish (f->client.vm, result, &error));
   g_assert_error (error, HP_VM_ERROR, (int)HP_REASON_VM_OFFLINE);
   g_assert_cmpuint (f->client.qemu->devices->len, ==, 0);
-  g_free (vm_attacher_expect (f, 0, "xhci.0", 4));
+  g_free (vm_attacher_expect (f, 1, "xhci.0", 4));
+  g_clear_error (&error);
+  umockdev_testbed_detach_ioctl (f->testbed, "/dev/bus/usb/003/004", &error);
+  g_assert_no_error (error);
 }
 
 /* --- callbacks that make an end, or go on --- */
@@ -330,6 +352,7 @@ test_changed_stops (VmAttacher *f, gconstpointer unused)
   g_autoptr (GError) error = NULL;
   g_autoptr (HpVmAttached) attached = vm_attacher_attach (f, 0, &error);
 
+  g_assert_nonnull (attached);
   g_assert_cmpuint (count, >, 0);
   g_assert_no_error (error);
   g_assert_cmpuint (f->client.qemu->devices->len, ==, 1);

@@ -89,6 +89,7 @@ test_flood_of_events (VmClient *client, gconstpointer unused)
   client->qemu->status = "debug";
   fake_qemu_tell (client->qemu, "STOP");
   wait_until (g_strcmp0 (hp_vm_run_state (client->vm), "debug") == 0);
+  vm_client_settle (client);
   g_assert_cmpuint (client->qemu->n_status - before, <, 200);
   vm_client_assert_log (client, "");
 }

@@ -245,6 +245,28 @@ test_symbolic_link (Fixture *f, gconstpointer unused)
   assert_tried (f);
 }
 
+/* A folder is switched for another of the same name: what is watched for is the same, where is not. */
+static void
+test_folder_switched (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *link = in_root (f, "a/b");
+  g_autofree char *new_link = in_root (f, "a/b.new");
+
+  make_folder (f, "a");
+  make_folder (f, "first");
+  make_folder (f, "second");
+  g_assert_cmpint (symlink ("../first", link), ==, 0);
+  begin (f);
+  g_assert_cmpint (symlink ("../second", new_link), ==, 0);
+  assert_quiet (f);
+  move (f, "a/b.new", "a/b");
+  assert_quiet (f);
+  make_file (f, "first/qmp");
+  assert_quiet (f);
+  make_file (f, "second/qmp");
+  assert_tried (f);
+}
+
 /* However often it comes and goes, there is no more than one try in the time that is set for that. */
 static void
 test_storm (Fixture *f, gconstpointer unused)
@@ -444,6 +466,7 @@ main (int argc, char **argv)
   ADD ("comes-back", test_comes_back);
   ADD ("rights-change", test_rights_change);
   ADD ("symbolic-link", test_symbolic_link);
+  ADD ("folder-switched", test_folder_switched);
   ADD ("storm", test_storm);
   ADD ("back-off", test_back_off);
   ADD ("long-wait", test_long_wait);

@@ -313,14 +313,21 @@ test_stop (VmClient *client, gconstpointer unused)
 static void
 test_stop_while_connecting (VmClient *client, gconstpointer unused)
 {
+  QmpPeerFunc func = client->qemu->peer->func;
+  gint64 before = g_get_monotonic_time ();
+
   client->qemu->peer->negotiates = FALSE;
+  client->qemu->peer->func = NULL; /* no answer at all */
   hp_vm_start (client->vm);
-  wait_until (client->qemu->peer->connections == 1);
+  wait_until (client->qemu->peer->commands == 1);
   hp_vm_stop (client->vm);
   vm_client_assert_log (client, "connecting:vm-connecting offline ");
   client->qemu->peer->negotiates = TRUE;
+  client->qemu->peer->func = func;
   hp_vm_start (client->vm);
   wait_until (client->n_online == 1);
+  /* The first did not wait for its greeting's time. */
+  g_assert_cmpint (g_get_monotonic_time () - before, <, HP_QMP_GREETING_TIMEOUT_MS * 1000 / 2);
   hp_vm_stop (client->vm);
   hp_vm_start (client->vm);
   hp_vm_stop (client->vm);
