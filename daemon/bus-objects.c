@@ -3,6 +3,12 @@
 
 #include "dbus/paths.h"
 
+/*
+ * How long what is shown may be behind, in ms. What a device needs comes first: showing its plug takes longer than
+ * handing it to QEMU, and a storm of changes is shown once. Whoever asks for a list is never shown an old one.
+ */
+#define SETTLE_MS 10
+
 struct _HpBusObjects
 {
   const HpBusKind *kind;
@@ -13,7 +19,7 @@ struct _HpBusObjects
   gulong handler;
   GHashTable *exported; /* key -> HpExported */
   GHashTable *dirty;    /* set of keys */
-  guint idle;
+  guint timer;
 };
 
 typedef struct
@@ -88,18 +94,18 @@ hp_bus_objects_sync (HpBusObjects *objects)
   gpointer key;
 
   objects->dirty = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  g_clear_handle_id (&objects->idle, g_source_remove);
+  g_clear_handle_id (&objects->timer, g_source_remove);
   g_hash_table_iter_init (&iter, dirty);
   while (g_hash_table_iter_next (&iter, &key, NULL))
     hp_bus_objects_sync_one (objects, key);
 }
 
 static gboolean
-on_idle (gpointer user_data)
+on_settled (gpointer user_data)
 {
   HpBusObjects *objects = user_data;
 
-  objects->idle = 0;
+  objects->timer = 0;
   hp_bus_objects_sync (objects);
   return G_SOURCE_REMOVE;
 }
@@ -110,8 +116,8 @@ on_changed (HpEngine *engine, const char *key, gpointer user_data)
   HpBusObjects *objects = user_data;
 
   g_hash_table_add (objects->dirty, g_strdup (key));
-  if (objects->idle == 0)
-    objects->idle = g_idle_add (on_idle, objects);
+  if (objects->timer == 0)
+    objects->timer = g_timeout_add (SETTLE_MS, on_settled, objects);
 }
 
 GVariant *
@@ -159,7 +165,7 @@ void
 hp_bus_objects_free (HpBusObjects *objects)
 {
   g_signal_handler_disconnect (objects->engine, objects->handler);
-  g_clear_handle_id (&objects->idle, g_source_remove);
+  g_clear_handle_id (&objects->timer, g_source_remove);
   g_hash_table_unref (objects->exported);
   g_hash_table_unref (objects->dirty);
   g_free (objects);
