@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
 #include "state.h"
 
 #include <gio/gio.h>
@@ -166,12 +167,82 @@ test_value (void)
   g_assert_cmpstr (copied, ==, text);
 }
 
+/* So many VMs in one choice, and no more. */
+static void
+test_many_vms (void)
+{
+  for (guint more = 0; more < 2; more++)
+    {
+      g_autoptr (GString) text = g_string_new (HEAD "{\"port\":\"" PORT "\",\"reserve\":\"always\",\"since\":5,"
+                                                    "\"by_uid\":null,\"vms\":[");
+      g_autoptr (GError) error = NULL;
+      g_autoptr (HpState) state = NULL;
+
+      for (guint i = 0; i < HP_STATE_VMS_MAX + more; i++)
+        g_string_append_printf (text, "%s\"%u\"", i > 0 ? "," : "", i);
+      g_string_append (text, "]}]}");
+      state = hp_state_from_json (text->str, text->len, &error);
+      g_assert_cmpint (state != NULL, ==, more == 0);
+      g_assert_cmpstr (error != NULL ? error->message : NULL, ==,
+                       more ? "choice 1: expected at most 1000 VMs, found 1001" : NULL);
+    }
+}
+
+static char *
+random_name (void)
+{
+  GString *name = g_string_new ("vm");
+
+  for (int i = g_test_rand_int_range (0, 10); i > 0; i--)
+    g_string_append_unichar (name, (gunichar)g_test_rand_int_range (0x30, 0x17f));
+  return g_string_free (name, FALSE);
+}
+
+/* Whatever can be chosen is read back as it was. */
+static void
+test_round_trip_at_random (void)
+{
+  for (guint i = 0; i < 200; i++)
+    {
+      g_autoptr (HpState) state = hp_state_new ();
+      g_autoptr (HpState) again = NULL;
+      g_autoptr (GError) error = NULL;
+      g_autofree char *text = NULL;
+      g_autofree char *text_again = NULL;
+
+      for (int n = g_test_rand_int_range (0, 8); n > 0; n--)
+        {
+          g_autofree char *port =
+              g_strdup_printf ("x-usbv%d-0:%d", g_test_rand_int_range (2, 4), g_test_rand_int_range (1, 256));
+          g_autofree char *first = random_name ();
+          g_autofree char *second = random_name ();
+          const char *const vms[] = { first, g_str_equal (first, second) ? NULL : second, NULL };
+
+          if (!hp_vm_name_is_valid (first) || !hp_vm_name_is_valid (second))
+            continue;
+          hp_state_put (state, hp_choice_new (port, g_test_rand_bit () ? vms : NULL,
+                                              (HpReserve)g_test_rand_int_range (0, HP_RESERVE_NEVER + 1),
+                                              g_test_rand_int_range (0, G_MAXINT32), (guint32)g_test_rand_int ()));
+        }
+      text = hp_state_to_json (state);
+      again = hp_state_from_json (text, strlen (text), &error);
+      g_assert_no_error (error);
+      text_again = hp_state_to_json (again);
+      g_assert_cmpstr (text_again, ==, text);
+      g_assert_cmpuint (g_hash_table_size (again->choices), ==, g_hash_table_size (state->choices));
+    }
+  hp_choice_free (NULL);
+  hp_state_free (NULL);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/state/value", test_value);
   g_test_add_func ("/state/hostile", test_hostile);
+  g_test_add_func ("/state/many-vms", test_many_vms);
+  g_test_add_func ("/state/round-trip-at-random", test_round_trip_at_random);
   for (gsize i = 0; i < G_N_ELEMENTS (parsed); i++)
     {
       g_autofree char *path = g_strdup_printf ("/state/parse/%s", parsed[i].name);
