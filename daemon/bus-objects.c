@@ -26,13 +26,13 @@ typedef struct
 {
   char *path;
   GDBusInterfaceSkeleton *skeleton;
-  GVariant *properties; /* a{sv} as it was last asked for, until something changes */
+  GVariant *listed; /* (oa{sv}) as it was last asked for, until something changes */
 } HpExported;
 
 static void
 hp_exported_free (HpExported *exported)
 {
-  g_clear_pointer (&exported->properties, g_variant_unref);
+  g_clear_pointer (&exported->listed, g_variant_unref);
   g_clear_object (&exported->skeleton);
   g_free (exported->path);
   g_free (exported);
@@ -71,7 +71,7 @@ hp_bus_objects_sync_one (HpBusObjects *objects, const char *key)
 
   if (skeleton && skeleton == current)
     {
-      g_clear_pointer (&exported->properties, g_variant_unref);
+      g_clear_pointer (&exported->listed, g_variant_unref);
       g_dbus_interface_skeleton_flush (skeleton);
     }
   else
@@ -134,9 +134,10 @@ hp_bus_objects_list (HpBusObjects *objects)
 
       if (!exported)
         continue;
-      if (!exported->properties)
-        exported->properties = g_variant_ref_sink (g_dbus_interface_skeleton_get_properties (exported->skeleton));
-      g_variant_builder_add (&builder, "(o@a{sv})", exported->path, exported->properties);
+      if (!exported->listed)
+        exported->listed = g_variant_ref_sink (
+            g_variant_new ("(o@a{sv})", exported->path, g_dbus_interface_skeleton_get_properties (exported->skeleton)));
+      g_variant_builder_add_value (&builder, exported->listed);
     }
   return g_variant_builder_end (&builder);
 }
