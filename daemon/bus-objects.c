@@ -3,6 +3,12 @@
 
 #include "dbus/paths.h"
 
+/*
+ * How long what is shown may be behind, in ms. What a device needs comes first: showing its plug takes longer than
+ * handing it to QEMU, and a storm of changes is shown once. Whoever asks for a list is never shown an old one.
+ */
+#define SETTLE_MS 10
+
 struct _HpBusObjects
 {
   const HpBusKind *kind;
@@ -13,20 +19,20 @@ struct _HpBusObjects
   gulong handler;
   GHashTable *exported; /* key -> HpExported */
   GHashTable *dirty;    /* set of keys */
-  guint idle;
+  guint timer;
 };
 
 typedef struct
 {
   char *path;
   GDBusInterfaceSkeleton *skeleton;
-  GVariant *properties; /* a{sv} as it was last asked for, until something changes */
+  GVariant *listed; /* (oa{sv}) as it was last asked for, until something changes */
 } HpExported;
 
 static void
 hp_exported_free (HpExported *exported)
 {
-  g_clear_pointer (&exported->properties, g_variant_unref);
+  g_clear_pointer (&exported->listed, g_variant_unref);
   g_clear_object (&exported->skeleton);
   g_free (exported->path);
   g_free (exported);
@@ -65,7 +71,7 @@ hp_bus_objects_sync_one (HpBusObjects *objects, const char *key)
 
   if (skeleton && skeleton == current)
     {
-      g_clear_pointer (&exported->properties, g_variant_unref);
+      g_clear_pointer (&exported->listed, g_variant_unref);
       g_dbus_interface_skeleton_flush (skeleton);
     }
   else
@@ -88,18 +94,18 @@ hp_bus_objects_sync (HpBusObjects *objects)
   gpointer key;
 
   objects->dirty = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
-  g_clear_handle_id (&objects->idle, g_source_remove);
+  g_clear_handle_id (&objects->timer, g_source_remove);
   g_hash_table_iter_init (&iter, dirty);
   while (g_hash_table_iter_next (&iter, &key, NULL))
     hp_bus_objects_sync_one (objects, key);
 }
 
 static gboolean
-on_idle (gpointer user_data)
+on_settled (gpointer user_data)
 {
   HpBusObjects *objects = user_data;
 
-  objects->idle = 0;
+  objects->timer = 0;
   hp_bus_objects_sync (objects);
   return G_SOURCE_REMOVE;
 }
@@ -110,8 +116,8 @@ on_changed (HpEngine *engine, const char *key, gpointer user_data)
   HpBusObjects *objects = user_data;
 
   g_hash_table_add (objects->dirty, g_strdup (key));
-  if (objects->idle == 0)
-    objects->idle = g_idle_add (on_idle, objects);
+  if (objects->timer == 0)
+    objects->timer = g_timeout_add (SETTLE_MS, on_settled, objects);
 }
 
 GVariant *
@@ -128,9 +134,10 @@ hp_bus_objects_list (HpBusObjects *objects)
 
       if (!exported)
         continue;
-      if (!exported->properties)
-        exported->properties = g_variant_ref_sink (g_dbus_interface_skeleton_get_properties (exported->skeleton));
-      g_variant_builder_add (&builder, "(o@a{sv})", exported->path, exported->properties);
+      if (!exported->listed)
+        exported->listed = g_variant_ref_sink (
+            g_variant_new ("(o@a{sv})", exported->path, g_dbus_interface_skeleton_get_properties (exported->skeleton)));
+      g_variant_builder_add_value (&builder, exported->listed);
     }
   return g_variant_builder_end (&builder);
 }
@@ -159,7 +166,7 @@ void
 hp_bus_objects_free (HpBusObjects *objects)
 {
   g_signal_handler_disconnect (objects->engine, objects->handler);
-  g_clear_handle_id (&objects->idle, g_source_remove);
+  g_clear_handle_id (&objects->timer, g_source_remove);
   g_hash_table_unref (objects->exported);
   g_hash_table_unref (objects->dirty);
   g_free (objects);
