@@ -190,13 +190,14 @@ class Objects(case.Case):
         api = self.start(self.config(self.machine("vm with spaces & \N{SNOWMAN}", ports=["3-1"])
                                      .replace("vm with spaces & \N{SNOWMAN}.sock", "vm.sock")))
         api.wait_device("3-1", "attached")
-        managed = api.call("GetManagedObjects", interface=OBJECT_MANAGER)[0]
         listed = {}
         for method, interface in (("ListPorts", "Port"), ("ListDevices", "Device"),
                                   ("ListVirtualMachines", "VirtualMachine")):
             for path, properties in api.call(method, "a{sv}", ({},))[0]:
                 listed[path] = {"org.hotplugger1." + interface: properties}
                 self.assertEqual(api.get_all(path, interface), properties)
+        # Asked last: objects may be a moment behind, lists never are.
+        managed = api.call("GetManagedObjects", interface=OBJECT_MANAGER)[0]
         self.assertEqual(managed, listed)
         self.assertEqual(len(listed), 6)
         vm_path = next(path for path in listed if "/vm/" in path)
