@@ -269,7 +269,11 @@ save_next (HpEngine *engine)
   change = g_task_get_task_data (task);
   change->state = hp_state_copy (engine->state);
   if (change->choice != NULL)
-    g_hash_table_replace (change->state->choices, g_strdup (change->port), hp_choice_copy (change->choice));
+    {
+      HpChoice *choice = hp_choice_copy (change->choice);
+
+      g_hash_table_replace (change->state->choices, choice->port, choice);
+    }
   else
     g_hash_table_remove (change->state->choices, change->port);
   engine->saving = TRUE;
