@@ -22,8 +22,9 @@ struct _HpVmWatch
   GFileMonitor *folder; /* on the folder of that */
 
   guint source;
-  guint delay;  /* the last wait, ms; 0 none yet */
-  gint64 tried; /* when it was last worth a try, monotonic µs */
+  gboolean appeared; /* an event has set it */
+  guint delay;       /* the last wait, ms; 0 none yet */
+  gint64 tried;      /* when it was last worth a try, monotonic µs */
 };
 
 static void hp_vm_watch_arm (HpVmWatch *watch);
@@ -54,6 +55,7 @@ static void
 hp_vm_watch_fire (HpVmWatch *watch)
 {
   g_clear_handle_id (&watch->source, g_source_remove);
+  watch->appeared = FALSE;
   watch->tried = g_get_monotonic_time ();
   watch->func (watch->user_data);
 }
@@ -88,6 +90,7 @@ hp_vm_watch_appeared (HpVmWatch *watch)
 
   watch->delay = watch->times.event / 2; /* between bind() and listen() there is a moment */
   hp_vm_watch_schedule (watch, since >= watch->times.event ? 0 : (guint)(watch->times.event - since));
+  watch->appeared = TRUE;
 }
 
 static void
@@ -198,6 +201,9 @@ hp_vm_watch_wait (HpVmWatch *watch, HpVmWait wait)
 {
   guint delay = watch->delay > 0 ? MIN (watch->delay * 2, watch->times.longest) : watch->times.first;
 
+  /* The event came while the try that has failed was under way: the next is due already. */
+  if (watch->appeared)
+    return;
   switch (wait)
     {
     case HP_VM_WAIT_SOCKET:
@@ -222,5 +228,6 @@ hp_vm_watch_stop (HpVmWatch *watch)
   drop_monitor (watch, &watch->awaited);
   drop_monitor (watch, &watch->folder);
   g_clear_pointer (&watch->awaited_path, g_free);
+  watch->appeared = FALSE;
   watch->delay = 0;
 }
