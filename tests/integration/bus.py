@@ -21,8 +21,6 @@ CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
   <type>system</type>
   <listen>unix:path={0}/bus</listen>
   <auth>EXTERNAL</auth>
-  <auth>ANONYMOUS</auth>
-  <allow_anonymous/>
   <policy context="default">
     <allow user="*"/>
     <deny own="*"/>

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -98,7 +97,7 @@ class Hotplugd:
         self.bus = on_bus
         self.tree = tree
         self.process = None
-        self.log = tempfile.TemporaryFile("w+", dir=folder)
+        self.log = open(os.path.join(folder, "log"), "ab")
         self.manager = Manager(folder)
         os.mkdir(self.state, 0o700)
 
@@ -171,8 +170,8 @@ class Hotplugd:
         self.manager.wait("READY=1", since=since)
 
     def read_log(self):
-        self.log.seek(0)
-        return self.log.read()
+        with open(self.log.name, encoding="utf-8", errors="backslashreplace") as file:
+            return file.read()
 
     def wait_log(self, text, timeout=10):
         bus.wait_until(lambda: text in self.read_log(), "%r in the log" % text, timeout)
@@ -189,12 +188,15 @@ class Hotplugd:
         return found
 
     def switches(self):
-        """How often all its threads have gone to sleep of their own accord."""
-        total = 0
+        """How often each of its threads has gone to sleep of its own accord."""
+        counts = {}
         for thread in os.listdir("/proc/%d/task" % self.process.pid):
-            with open("/proc/%d/task/%s/status" % (self.process.pid, thread), encoding="ascii") as file:
-                total += sum(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
-        return total
+            try:
+                with open("/proc/%d/task/%s/status" % (self.process.pid, thread), encoding="ascii") as file:
+                    counts[thread] = next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt"))
+            except FileNotFoundError:  # a worker has ended
+                pass
+        return counts
 
     def settle(self, quiet=0.3, timeout=10):
         """Until it sleeps and goes on sleeping for @quiet seconds."""

@@ -18,6 +18,13 @@ INTROSPECTION = """<node><interface name="org.freedesktop.PolicyKit1.Authority">
     <arg type="a{ss}" name="details" direction="in"/><arg type="u" name="flags" direction="in"/>
     <arg type="s" name="cancellation_id" direction="in"/><arg type="(bba{ss})" name="result" direction="out"/>
   </method>
+  <method name="RegisterAuthenticationAgentWithOptions">
+    <arg type="(sa{sv})" name="subject" direction="in"/><arg type="s" name="locale" direction="in"/>
+    <arg type="s" name="object_path" direction="in"/><arg type="a{sv}" name="options" direction="in"/>
+  </method>
+  <method name="UnregisterAuthenticationAgent">
+    <arg type="(sa{sv})" name="subject" direction="in"/><arg type="s" name="object_path" direction="in"/>
+  </method>
   <method name="CancelCheckAuthorization"><arg type="s" name="cancellation_id" direction="in"/></method>
   <signal name="Changed"/>
   <property type="s" name="BackendName" access="read"/>
@@ -34,6 +41,7 @@ class Double:
         self.answer = "yes"
         self.asked = []  # (caller, action, details, flags)
         self.cancelled = []
+        self.agents = []  # (caller, object path)
         self.hanging = []
         self.news = threading.Condition()
         self.connection = on_bus.connect()
@@ -50,11 +58,16 @@ class Double:
         if not self.connection.is_closed():
             self.connection.close_sync(None)
 
-    def _on_call(self, _connection, _sender, _path, _interface, method, parameters, invocation):
+    def _on_call(self, _connection, sender, _path, _interface, method, parameters, invocation):
         arguments = parameters.unpack()
         with self.news:
             if method == "CancelCheckAuthorization":
                 self.cancelled.append(arguments[0])
+                invocation.return_value(None)
+            elif method == "RegisterAuthenticationAgentWithOptions":
+                self.agents.append((sender, arguments[2]))
+                invocation.return_value(None)
+            elif method == "UnregisterAuthenticationAgent":
                 invocation.return_value(None)
             else:
                 (_kind, subject), action, details, flags, _cancel = arguments
@@ -77,6 +90,24 @@ class Double:
             for invocation in self.hanging:
                 self._reply(invocation)
             self.hanging.clear()
+
+    def ask_agent(self, message):
+        """Has the last agent ask for root's password. Returns a function that waits for the end of it."""
+        done = threading.Event()
+        sender, path = self.agents[-1]
+        identity = ("unix-user", {"uid": GLib.Variant("u", 0)})
+        arguments = GLib.Variant("(sssa{ss}sa(sa{sv}))", ("org.hotplugger1.assign", message, "", {}, "cookie",
+                                                         [identity]))
+
+        def on_done(connection, result):
+            try:
+                connection.call_finish(result)
+            except GLib.Error:
+                pass
+            done.set()
+        self.connection.call(sender, path, POLKIT + ".AuthenticationAgent", "BeginAuthentication", arguments, None,
+                             Gio.DBusCallFlags.NONE, 60000, None, on_done)
+        return done.wait
 
     def wait_asked(self, count, timeout=10):
         with self.news:

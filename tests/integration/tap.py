@@ -2,6 +2,7 @@
 """Runs a file's tests and tells of them in TAP, so that skips are seen for what they are."""
 import os
 import sys
+import tempfile
 import time
 import unittest
 
@@ -53,7 +54,11 @@ def main():
     suite = loader.loadTestsFromNames(names, module) if names else loader.loadTestsFromModule(module)
     print("TAP version 13\n1..%d" % suite.countTestCases(), flush=True)
     result = Result()
-    suite.run(result)
+    # A folder that nobody else stirs in; short, since paths of sockets are in it.
+    with tempfile.TemporaryDirectory(prefix="hp-") as folder:
+        os.chmod(folder, 0o755)
+        os.environ["TMPDIR"] = tempfile.tempdir = folder
+        suite.run(result)
     sys.stdout.flush()
     # Threads of libraries may still hold on to things: no long goodbyes.
     os._exit(0 if result.wasSuccessful() else 1)

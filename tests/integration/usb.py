@@ -140,6 +140,7 @@ class UsbTree:
     def _make(self, name, path, bus, device_class, interfaces, configured, attributes):
         number = self.numbers[bus] = self.numbers.get(bus, 0) + 1
         device = Device(name, path, bus, number, interfaces, configured)
+        self._make_node(device)
         os.makedirs(path)
         values = {"busnum": str(bus), "devnum": str(number), "bDeviceClass": "%02x" % device_class,
                   "idVendor": "0781", "idProduct": "5581", "speed": "480",
@@ -154,7 +155,6 @@ class UsbTree:
         link(os.path.join(self.root, "sys/bus/usb/devices", name), path)
         if configured:
             self._make_interfaces(device)
-        self._make_node(device)
         self.devices[name] = device
         return device
 
@@ -256,6 +256,7 @@ class UsbTree:
             os.unlink(os.path.join(self.root, "sys/bus/usb/devices", name))
             if not name.startswith("usb"):
                 os.unlink(os.path.join(self.port_path(name), "device"))
+            os.unlink(os.path.join(device.path, "devnum"))  # first, so that nobody takes what is left for a device
             for entry in os.listdir(device.path):
                 path = os.path.join(device.path, entry)
                 if os.path.isdir(path) and not os.path.islink(path):
