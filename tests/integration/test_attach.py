@@ -315,7 +315,7 @@ class Qemus(case.Case):
         api, machine = self.begin(device_add=self.refuse("USB is \x1b[31mtired"))
         self.tree.plug("3-1")
         device = api.wait_device("3-1", "failed", "qemu-refused")
-        self.assertIn("QEMU refused it; it is tried again: device_add on xhci.0 port 8: USB is", device["Message"])
+        self.assertIn("QEMU refused it; it is tried again (device_add on xhci.0 port 8: USB is", device["Message"])
         self.assertNotIn("\x1b", device["Message"])
         self.assertEqual(machine.fdsets, {})
         details = api.wait_heard("AttachFailed")[4]
