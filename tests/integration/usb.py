@@ -291,11 +291,11 @@ class UsbTree:
     def _make_node(self, device):
         path = self.root + device.node
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        write(path, "")
         handler = UMockdev.IoctlBase()
         handler.connect("handle-ioctl", self._on_ioctl, device)
         self.testbed.attach_ioctl(device.node, handler)
         self.handlers[device.node] = handler
+        write(path, "")  # last: whoever opens it finds the handler there
 
     def _on_ioctl(self, _handler, client, device):
         request = client.get_request() & 0xFFFFFFFF
