@@ -51,7 +51,6 @@ typedef struct
  * "changed" (): state, reason, run state or guest buses
  * "online" (): took stock; hp_vm_devices() tells what of ours is there. Again after each new connection and after a
  *   stall has ended (a late answer may have changed things).
- * "device-lost" (const char *id): a device of ours left the machine without our doing.
  * "ended" (): the machine is gone (end of file on the monitor): everything that was attached is free.
  * "device-lost" (const char *id): a device of ours left the machine, and not by hp_vm_detach_async(): somebody else
  *   deleted it. Its guest port is free.

@@ -173,7 +173,7 @@ test_queue (QmpClient *client, gconstpointer unused)
 static void
 test_flood (QmpClient *client, gconstpointer unused)
 {
-  const guint n_events = 50000;
+  const guint n_events = 4000;
   g_autoptr (GString) flood = g_string_new (NULL);
   g_autoptr (GAsyncResult) result = NULL;
 

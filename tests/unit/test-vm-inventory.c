@@ -262,7 +262,7 @@ test_hostile_answers (Fixture *f, gconstpointer unused)
 static void
 test_endless_lists (Fixture *f, gconstpointer unused)
 {
-  const guint many = 3000;
+  const guint many = 600;
   g_autofree FakeController *controllers = g_new0 (FakeController, many);
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GError) error = NULL;
