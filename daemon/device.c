@@ -91,7 +91,8 @@ hp_device_describe (const HpDevice *device)
 {
   GString *text = g_string_new (NULL);
 
-  if (device->vendor != NULL)
+  /* Many say their vendor twice: "SanDisk", "SanDisk Ultra". */
+  if (device->vendor != NULL && (device->product == NULL || !g_str_has_prefix (device->product, device->vendor)))
     g_string_append (text, device->vendor);
   if (device->product != NULL)
     g_string_append_printf (text, "%s%s", text->len > 0 ? " " : "", device->product);
@@ -132,7 +133,8 @@ hp_speed_to_string (HpSpeed speed)
 HpSpeed
 hp_speed_from_sysfs (const char *text)
 {
-  guint64 mbps = text != NULL ? g_ascii_strtoull (text, NULL, 10) : 0;
+  /* Without the digit first, strtoull() takes a sign as well. */
+  guint64 mbps = text != NULL && g_ascii_isdigit (*text) ? g_ascii_strtoull (text, NULL, 10) : 0;
 
   if (mbps > 5000)
     return HP_SPEED_SUPER_PLUS;

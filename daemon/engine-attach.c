@@ -47,11 +47,8 @@ cause_of (HpEngine *engine, const HpDevice *device, const char *vm)
 }
 
 static void
-attach_succeeded (HpEngine *engine, HpAttachment *attachment, HpVmAttached *attached)
+attach_succeeded (HpEngine *engine, HpAttachment *attachment, HpVmAttached *attached, gint64 since)
 {
-  const HpDevice *device = hp_topology_device (engine->topology, attachment->device);
-  gint64 now = g_get_monotonic_time ();
-
   attachment->state = HP_ATTACHMENT_ATTACHED;
   attachment->reason = HP_REASON_ATTACHED;
   attachment->retry_at = 0;
@@ -59,8 +56,7 @@ attach_succeeded (HpEngine *engine, HpAttachment *attachment, HpVmAttached *atta
   attachment->bus = g_steal_pointer (&attached->bus);
   attachment->port = attached->port;
   g_clear_pointer (&attachment->detail, g_free);
-  if (device != NULL)
-    attachment->latency = (guint64)MAX (now - cause_of (engine, device, attachment->vm), 1);
+  attachment->latency = (guint64)MAX (g_get_monotonic_time () - since, 1);
   hp_notice (&((HpLog){ .message_id = HP_MESSAGE_ATTACHED, .device = attachment->device, .vm = attachment->vm }),
              "device %s is in virtual machine %s, port %u of %s, after %.1f ms", attachment->device, attachment->vm,
              attachment->port, attachment->bus, (double)attachment->latency / 1000);
@@ -94,7 +90,7 @@ on_attached (GObject *source, GAsyncResult *result, gpointer user_data)
   if (attachment == NULL || attachment->state != HP_ATTACHMENT_ATTACHING)
     return;
   if (attached != NULL)
-    attach_succeeded (engine, attachment, attached);
+    attach_succeeded (engine, attachment, attached, step->since);
   else if (g_error_matches (error, HP_VM_ERROR, HP_REASON_VM_OFFLINE))
     hp_world_remove_attachment (engine->world, attachment);
   else
@@ -125,6 +121,7 @@ hp_engine_attach_device (HpEngine *engine, const HpAction *action)
   port = hp_topology_port_at (engine->topology, device->name);
   step = hp_step_new (engine, device->name, device->instance);
   step->vm = g_strdup (action->vm);
+  step->since = cause_of (engine, device, action->vm);
   hp_vm_attach_async (vm,
                       &(HpVmAttach){
                           .kernel_name = device->name,

@@ -85,6 +85,9 @@ hp_engine_rebuild_policy (HpEngine *engine)
   engine->world->policy = policy;
   hp_policy_free (old);
   refresh_holders (engine);
+  /* Which ports are theirs is part of what is shown of them. */
+  for (guint i = 0; i < engine->config->vms->len; i++)
+    hp_engine_vm_changed (engine, ((const HpConfigVm *)g_ptr_array_index (engine->config->vms, i))->name);
 }
 
 void

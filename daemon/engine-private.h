@@ -30,6 +30,7 @@ struct _HpEngine
   GHashTable *vms;         /* name -> HpVm */
   GHashTable *retiring;    /* name -> HpVm on its way out of the configuration, until it has let go of everything */
   GHashTable *ready_since; /* name -> gint64, monotonic µs: since when the machine takes devices */
+  GHashTable *kept_vms;    /* set of names: the service manager has a copy of the connection */
   GHashTable *usbfs;       /* kernel port -> HpUsbfs that claims it */
 
   HpScope *dirty;
@@ -76,6 +77,7 @@ typedef struct
   HpEngine *engine; /* owned */
   char *name;       /* kernel name of a port or of the device in it */
   guint64 instance; /* of the hub, or of the device */
+  gint64 since;     /* of attaching: when it could have begun at the earliest */
   char *vm;         /* (nullable) */
   char *id;         /* (nullable) QEMU's */
 } HpStep;
@@ -95,6 +97,8 @@ void hp_engine_emit_detached (HpEngine *engine, const HpAttachment *attachment);
 HpVm *hp_engine_vm (HpEngine *engine, const char *name);
 void hp_engine_sync_vms (HpEngine *engine);
 void hp_engine_sync_retiring (HpEngine *engine);
+/* Closes all connections; what is in the machines stays there. */
+void hp_engine_stop_vms (HpEngine *engine);
 void hp_engine_adopt_vm_fd (HpEngine *engine, const char *escaped_name, int fd);
 void hp_engine_refresh_holder (HpEngine *engine, const HpAssignment *assignment);
 /* The devices that have an attachment to @vm. (transfer full): names */

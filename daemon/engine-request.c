@@ -204,11 +204,22 @@ change_free (Change *change)
 
 static void save_next (HpEngine *engine);
 
+/* The machines that the port is assigned to: which ports are theirs is part of what is shown of them. */
+static void
+tell_vms (HpEngine *engine, const char *port)
+{
+  const HpAssignment *assignment = hp_policy_exact (engine->world->policy, port);
+
+  for (guint i = 0; assignment != NULL && assignment->vms[i] != NULL; i++)
+    hp_engine_vm_changed (engine, assignment->vms[i]);
+}
+
 static void
 take_state (HpEngine *engine, Change *change)
 {
   const HpAssignment *assignment;
 
+  tell_vms (engine, change->port);
   hp_state_free (engine->state);
   engine->state = g_steal_pointer (&change->state);
   hp_engine_mark_subtree (engine, change->port);
@@ -217,6 +228,7 @@ take_state (HpEngine *engine, Change *change)
                                                              change->choice->reserve, TRUE, "run time"));
   else
     hp_policy_reset (engine->world->policy, change->port);
+  tell_vms (engine, change->port);
   assignment = hp_policy_exact (engine->world->policy, change->port);
   if (assignment != NULL)
     hp_engine_refresh_holder (engine, assignment);
@@ -257,7 +269,11 @@ save_next (HpEngine *engine)
   change = g_task_get_task_data (task);
   change->state = hp_state_copy (engine->state);
   if (change->choice != NULL)
-    g_hash_table_replace (change->state->choices, g_strdup (change->port), hp_choice_copy (change->choice));
+    {
+      HpChoice *choice = hp_choice_copy (change->choice);
+
+      g_hash_table_replace (change->state->choices, choice->port, choice);
+    }
   else
     g_hash_table_remove (change->state->choices, change->port);
   engine->saving = TRUE;

@@ -100,17 +100,6 @@ take_facts (HpEngine *engine, HpVm *vm)
   facts->detail = g_strdup (hp_vm_detail (vm));
 }
 
-static void
-on_vm_changed (HpVm *vm, gpointer user_data)
-{
-  HpEngine *engine = user_data;
-
-  take_facts (engine, vm);
-  mark_vm (engine, hp_vm_name (vm));
-  mark_decided (engine, hp_vm_name (vm));
-  hp_engine_vm_changed (engine, hp_vm_name (vm));
-}
-
 static char *
 stored_name (const char *vm)
 {
@@ -119,6 +108,37 @@ stored_name (const char *vm)
   for (const char *at = vm; *at != '\0'; at++)
     g_string_append_printf (escaped, "%02x", (guint8)*at);
   return g_string_free (g_steal_pointer (&escaped), FALSE);
+}
+
+/* The service manager's copy goes with the connection, or nobody would get at the monitor any more. */
+static void
+keep_connection (HpEngine *engine, HpVm *vm, gboolean keep)
+{
+  g_autofree char *stored = stored_name (hp_vm_name (vm));
+
+  if (keep == g_hash_table_contains (engine->kept_vms, hp_vm_name (vm)))
+    return;
+  if (keep)
+    {
+      hp_service_manager_store (engine->manager, stored, hp_vm_session_fd (vm));
+      g_hash_table_add (engine->kept_vms, g_strdup (hp_vm_name (vm)));
+      return;
+    }
+  hp_service_manager_remove (engine->manager, stored);
+  g_hash_table_remove (engine->kept_vms, hp_vm_name (vm));
+}
+
+static void
+on_vm_changed (HpVm *vm, gpointer user_data)
+{
+  HpEngine *engine = user_data;
+
+  if (!hp_vm_is_connected (vm))
+    keep_connection (engine, vm, FALSE);
+  take_facts (engine, vm);
+  mark_vm (engine, hp_vm_name (vm));
+  mark_decided (engine, hp_vm_name (vm));
+  hp_engine_vm_changed (engine, hp_vm_name (vm));
 }
 
 static HpAttachment *
@@ -192,7 +212,6 @@ static void
 on_vm_online (HpVm *vm, gpointer user_data)
 {
   HpEngine *engine = user_data;
-  g_autofree char *stored = stored_name (hp_vm_name (vm));
   GPtrArray *stock = hp_vm_devices (vm);
 
   drop_lost (engine, vm);
@@ -206,7 +225,7 @@ on_vm_online (HpVm *vm, gpointer user_data)
       else if (known != NULL && known->state == HP_ATTACHMENT_ATTACHED && !found->attached)
         known->instance = 0;
     }
-  hp_service_manager_store (engine->manager, stored, hp_vm_session_fd (vm));
+  keep_connection (engine, vm, TRUE);
   hp_notice (&((HpLog){ .message_id = HP_MESSAGE_VM_STATE, .vm = hp_vm_name (vm) }),
              "virtual machine %s is online, QEMU %s, %u of its devices are ours", hp_vm_name (vm),
              hp_vm_version (vm) != NULL ? hp_vm_version (vm) : "of unknown version", stock->len);
@@ -258,9 +277,7 @@ static void
 on_vm_ended (HpVm *vm, gpointer user_data)
 {
   HpEngine *engine = user_data;
-  g_autofree char *stored = stored_name (hp_vm_name (vm));
 
-  hp_service_manager_remove (engine->manager, stored);
   hp_notice (&((HpLog){ .message_id = HP_MESSAGE_VM_STATE, .vm = hp_vm_name (vm) }), "virtual machine %s has ended",
              hp_vm_name (vm));
   forget_attachments (engine, hp_vm_name (vm));
@@ -303,11 +320,25 @@ add_vm (HpEngine *engine, const HpConfigVm *configured)
 static void
 stop_vm (HpEngine *engine, HpVm *vm)
 {
-  g_autofree char *stored = stored_name (hp_vm_name (vm));
-
   g_signal_handlers_disconnect_by_data (vm, engine);
-  hp_service_manager_remove (engine->manager, stored);
+  keep_connection (engine, vm, FALSE);
   hp_vm_stop (vm);
+}
+
+void
+hp_engine_stop_vms (HpEngine *engine)
+{
+  GHashTable *const tables[] = { engine->vms, engine->retiring };
+
+  for (guint i = 0; i < G_N_ELEMENTS (tables); i++)
+    {
+      GHashTableIter iter;
+      gpointer vm;
+
+      g_hash_table_iter_init (&iter, tables[i]);
+      while (g_hash_table_iter_next (&iter, NULL, &vm))
+        stop_vm (engine, vm);
+    }
 }
 
 /* A machine that left the configuration is let go once it has let go of its devices. */
@@ -399,6 +430,7 @@ hp_engine_adopt_vm_fd (HpEngine *engine, const char *escaped_name, int fd)
       if (!g_str_equal (stored + strlen ("vm."), escaped_name))
         continue;
       hp_vm_adopt (vm, fd);
+      g_hash_table_add (engine->kept_vms, g_strdup (name));
       return;
     }
   hp_service_manager_remove (engine->manager, dropped);

@@ -389,11 +389,14 @@ hp_engine_stop_async (HpEngine *engine, GAsyncReadyCallback callback, gpointer u
   g_hash_table_remove_all (engine->world->holders);
   g_hash_table_remove_all (engine->world->decisions);
   hp_engine_mark_all (engine);
+  /* Also where there is nothing to mark: a pass is what ends the stop. */
+  schedule (engine);
 }
 
 void
 hp_engine_stop_finish (HpEngine *engine, GAsyncResult *result)
 {
+  hp_engine_stop_vms (engine);
   g_task_propagate_boolean (G_TASK (result), NULL);
 }
 
@@ -419,6 +422,7 @@ hp_engine_init (HpEngine *engine)
   engine->vms = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
   engine->retiring = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
   engine->ready_since = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  engine->kept_vms = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   engine->usbfs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)hp_usbfs_unref);
   engine->dirty = hp_scope_new ();
   engine->wakes = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, source_free);
@@ -440,6 +444,7 @@ hp_engine_finalize (GObject *object)
   g_hash_table_unref (engine->vms);
   g_hash_table_unref (engine->retiring);
   g_hash_table_unref (engine->ready_since);
+  g_hash_table_unref (engine->kept_vms);
   g_hash_table_unref (engine->usbfs);
   g_ptr_array_unref (engine->waiting);
   g_queue_free_full (engine->changes, g_object_unref);

@@ -53,11 +53,11 @@ hp_guest_bus_new (const char *name, const char *type, guint p2, guint p3)
   bus->used = g_hash_table_new (NULL, NULL);
   if (bus->kind == HP_GUEST_XHCI)
     {
-      p2 = MIN (p2 > 0 || p3 > 0 ? p2 : XHCI_PORTS_DEFAULT, XHCI_PORTS_MAX);
-      p3 = MIN (p2 > 0 || p3 > 0 ? p3 : XHCI_PORTS_DEFAULT, XHCI_PORTS_MAX);
-      bus->ports = MAX (p2, p3);
-      bus->ports2 = p2;
-      bus->ports3 = p3;
+      gboolean told = p2 > 0 || p3 > 0;
+
+      bus->ports2 = told ? MIN (p2, XHCI_PORTS_MAX) : XHCI_PORTS_DEFAULT;
+      bus->ports3 = told ? MIN (p3, XHCI_PORTS_MAX) : XHCI_PORTS_DEFAULT;
+      bus->ports = MAX (bus->ports2, bus->ports3);
     }
   return bus;
 }
@@ -145,9 +145,10 @@ GPtrArray *
 hp_guest_usb_parse (const char *text)
 {
   GPtrArray *devices = g_ptr_array_new_with_free_func ((GDestroyNotify)hp_guest_device_free);
-  g_auto (GStrv) lines = g_strsplit_set (text, "\r\n", LINES_MAX);
+  /* What is over the limit is left together in one piece, which is no line. */
+  g_auto (GStrv) lines = g_strsplit_set (text, "\r\n", LINES_MAX + 1);
 
-  for (guint i = 0; lines[i] != NULL; i++)
+  for (guint i = 0; i < LINES_MAX && lines[i] != NULL; i++)
     {
       HpGuestDevice *device = parse_line (lines[i]);
 
@@ -259,7 +260,7 @@ describe_problem (GPtrArray *buses, const char *const *only, HpSpeed speed)
       g_string_append_printf (text, "%sit has no USB bus called \"%s\"", text->len > 0 ? "; " : "", only[i]);
   if (buses->len == 0)
     {
-      g_string_append (text, "it has no USB controller: " ADVICE);
+      g_string_append_printf (text, "%sit has no USB controller: " ADVICE, text->len > 0 ? "; " : "");
       return g_string_free (text, FALSE);
     }
   for (guint i = 0; i < buses->len; i++)

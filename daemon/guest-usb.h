@@ -66,8 +66,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (HpGuestPlace, hp_guest_place_free)
  * @buses: HpGuestBus
  * @only: (nullable): names of buses in order; others are not used. Empty: all, fastest first.
  * @preferred: (nullable): where this host port's last device was
- * Returns: (transfer full): array of HpGuestPlace. Empty: @ret_problem (transfer full) says why with the numbers and
- *   the QEMU option that would help, and @ret_unknown (may be NULL) names an @only that the VM does not have.
+ * Returns: (transfer full): array of HpGuestPlace. Empty: @ret_problem (transfer full) says why with the numbers, the
+ *   names in @only that the VM does not have, and the QEMU option that would help.
  */
 GPtrArray *hp_guest_places (GPtrArray *buses, const char *const *only, HpSpeed speed, const HpGuestPlace *preferred,
                             char **ret_problem);

@@ -10,7 +10,7 @@
 
 typedef struct
 {
-  const char *message_id; /* 128-bit id of an operator event, see systemd/hotplugger.catalog.in */
+  const char *message_id; /* 128-bit id of an operator event, see systemd/hotplugger.catalog */
   const char *port;       /* HP_PORT= */
   const char *device;     /* HP_DEVICE= */
   const char *vm;         /* HP_VM= */

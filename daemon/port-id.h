@@ -24,8 +24,8 @@ typedef enum
   HP_PORT_REF_STABLE,    /* pci-0000:00:14.0-usbv2-0:1.4 */
   HP_PORT_REF_ID_PATH,   /* pci-0000:00:14.0-usb-0:1.4, udev's ID_PATH: may fit both halves' numbering */
   HP_PORT_REF_KERNEL,    /* 3-1.4, /sys/bus/usb/devices/3-1.4 */
-  HP_PORT_REF_DEVPATH,   /* /devices/pci0000:00/0000:00:14.0/usb3/3-1, with or without /sys */
-  HP_PORT_REF_DIRECTORY, /* usb3-port1, 3-1-port4, or a path that ends in one */
+  HP_PORT_REF_DEVPATH,   /* /devices/pci0000:00/0000:00:14.0/usb3/3-1 or …/usb3-port1, with or without /sys */
+  HP_PORT_REF_DIRECTORY, /* usb3-port1, 3-1-port4 */
 } HpPortRefKind;
 
 /* What a piece of text that should name a port says. Free with hp_port_ref_free(). */

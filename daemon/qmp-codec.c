@@ -198,15 +198,16 @@ hp_qmp_message_parse (GBytes *text, GError **error)
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();
   g_autoptr (HpQmpMessage) message = g_new0 (HpQmpMessage, 1);
   g_autoptr (GError) cause = NULL;
-  const char *data = g_bytes_get_data (text, NULL);
+  gsize length = g_bytes_get_size (text);
+  const char *data = length > 0 ? g_bytes_get_data (text, NULL) : "";
   JsonNode *root;
 
-  if (!g_utf8_validate_len (data, g_bytes_get_size (text), NULL))
+  if (!g_utf8_validate_len (data, length, NULL))
     {
       g_set_error_literal (error, HP_QMP_ERROR, HP_QMP_ERROR_PROTOCOL, "what comes is not QMP: it is not valid UTF-8");
       return NULL;
     }
-  if (!json_parser_load_from_data (parser, data, (gssize)g_bytes_get_size (text), &cause))
+  if (!json_parser_load_from_data (parser, data, (gssize)length, &cause))
     {
       /* json-glib quotes what it did not understand. */
       g_autofree char *why = hp_text_safe (cause->message, DESCRIPTION_MAX);

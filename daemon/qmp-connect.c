@@ -17,16 +17,27 @@ typedef struct
   char *path; /* for errors */
   guint timer;
   gulong closed;
+  GSource *cancelled; /* (nullable) */
 } Handshake;
+
+static void
+stop_listening (Handshake *handshake, HpQmpSession *session)
+{
+  g_clear_handle_id (&handshake->timer, g_source_remove);
+  if (handshake->closed != 0)
+    g_signal_handler_disconnect (session, handshake->closed);
+  handshake->closed = 0;
+  if (handshake->cancelled != NULL)
+    g_source_destroy (handshake->cancelled);
+  g_clear_pointer (&handshake->cancelled, g_source_unref);
+}
 
 static void
 handshake_free (gpointer data)
 {
   Handshake *handshake = data;
 
-  g_clear_handle_id (&handshake->timer, g_source_remove);
-  if (handshake->closed != 0)
-    g_signal_handler_disconnect (handshake->session, handshake->closed);
+  stop_listening (handshake, handshake->session);
   g_clear_object (&handshake->session);
   g_free (handshake->path);
   g_free (handshake);
@@ -44,9 +55,7 @@ finish (GTask *task, GError *error)
       g_clear_error (&error);
       return;
     }
-  g_clear_handle_id (&handshake->timer, g_source_remove);
-  g_signal_handler_disconnect (session, handshake->closed);
-  handshake->closed = 0;
+  stop_listening (handshake, session);
   hp_qmp_session_expect_greeting (session, NULL, NULL);
   if (error != NULL)
     {
@@ -68,6 +77,14 @@ on_greeting_timeout (gpointer user_data)
   finish (task, g_error_new (HP_QMP_ERROR, HP_QMP_ERROR_BUSY,
                              "%s: no greeting within %d s, another program holds this monitor", handshake->path,
                              HP_QMP_GREETING_TIMEOUT_MS / 1000));
+  return G_SOURCE_REMOVE;
+}
+
+/* Whoever tries next must not find the monitor held by a try that nobody waits for. */
+static gboolean
+on_cancelled (GCancellable *cancellable, gpointer user_data)
+{
+  finish (user_data, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "connecting was cancelled"));
   return G_SOURCE_REMOVE;
 }
 
@@ -112,6 +129,12 @@ begin (GTask *task, int fd, const char *path)
   handshake->path = g_strdup (path);
   handshake->closed = g_signal_connect (handshake->session, "closed", G_CALLBACK (on_closed), task);
   handshake->timer = g_timeout_add (HP_QMP_GREETING_TIMEOUT_MS, on_greeting_timeout, task);
+  if (g_task_get_cancellable (task) != NULL)
+    {
+      handshake->cancelled = g_cancellable_source_new (g_task_get_cancellable (task));
+      g_source_set_callback (handshake->cancelled, G_SOURCE_FUNC (on_cancelled), task, NULL);
+      g_source_attach (handshake->cancelled, g_main_context_get_thread_default ());
+    }
   g_task_set_task_data (task, handshake, handshake_free);
   return handshake;
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "qmp-command.h"
 #include "qmp-private.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <gio/gunixconnection.h>
 #include <glib-unix.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,14 +11,6 @@
 #define READ_BYTES (64 * 1024)
 /* Kept while looking for the answer that a stream is taken up from. */
 #define SKIPPED_MAX (256 * 1024)
-
-typedef struct
-{
-  GBytes *bytes;
-  char *id;
-  int fd;      /* -1 for none */
-  GTask *task; /* NULL once it was given up on: the answer may still come */
-} Command;
 
 struct _HpQmpSession
 {
@@ -30,9 +20,8 @@ struct _HpQmpSession
   GSource *in;
   GSource *out; /* (nullable): while the socket is full */
   HpQmpFramer *framer;
-  GQueue *queue;    /* Command */
-  Command *current; /* (nullable): the one QEMU is to answer */
-  gsize sent;       /* bytes of it */
+  GQueue *queue;         /* HpQmpCommand */
+  HpQmpCommand *current; /* (nullable): the one QEMU is to answer */
   guint timer;
   guint timeout_ms;
   guint64 next_id;
@@ -59,17 +48,6 @@ G_DEFINE_FINAL_TYPE (HpQmpSession, hp_qmp_session, G_TYPE_OBJECT)
 static void pump (HpQmpSession *session);
 
 static void
-command_free (Command *command)
-{
-  g_bytes_unref (command->bytes);
-  g_free (command->id);
-  if (command->fd >= 0)
-    close (command->fd);
-  g_clear_object (&command->task);
-  g_free (command);
-}
-
-static void
 clear_source (GSource **source)
 {
   if (*source == NULL)
@@ -79,29 +57,19 @@ clear_source (GSource **source)
 }
 
 static void
-command_fail (Command *command, const GError *error)
-{
-  g_autoptr (GTask) task = g_steal_pointer (&command->task);
-
-  command_free (command);
-  if (task != NULL)
-    g_task_return_error (task, g_error_copy (error));
-}
-
-static void
 fail_queued (HpQmpSession *session, const GError *error)
 {
-  Command *command;
+  HpQmpCommand *command;
 
   while ((command = g_queue_pop_head (session->queue)) != NULL)
-    command_fail (command, error);
+    hp_qmp_command_fail (command, error);
 }
 
 /* Ends the session: first nothing can be sent any more, then everyone who waits is told. */
 static void
 shut (HpQmpSession *session, const GError *error)
 {
-  Command *current = g_steal_pointer (&session->current);
+  HpQmpCommand *current = g_steal_pointer (&session->current);
 
   clear_source (&session->in);
   clear_source (&session->out);
@@ -111,7 +79,7 @@ shut (HpQmpSession *session, const GError *error)
   session->fd = -1;
   session->stalled = FALSE;
   if (current != NULL)
-    command_fail (current, error);
+    hp_qmp_command_fail (current, error);
   fail_queued (session, error);
 }
 
@@ -154,32 +122,6 @@ on_timeout (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Sends what fits. The descriptor goes with the first byte, and with nothing else. */
-static gssize
-send_some (HpQmpSession *session)
-{
-  gsize length;
-  const char *data = g_bytes_get_data (session->current->bytes, &length);
-  struct iovec part = { .iov_base = (void *)(data + session->sent), .iov_len = length - session->sent };
-  union
-  {
-    struct cmsghdr header;
-    char space[CMSG_SPACE (sizeof (int))];
-  } control = { 0 };
-  struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-
-  if (session->sent == 0 && session->current->fd >= 0)
-    {
-      message.msg_control = control.space;
-      message.msg_controllen = sizeof control.space;
-      control.header.cmsg_level = SOL_SOCKET;
-      control.header.cmsg_type = SCM_RIGHTS;
-      control.header.cmsg_len = CMSG_LEN (sizeof (int));
-      memcpy (CMSG_DATA (&control.header), &session->current->fd, sizeof (int));
-    }
-  return sendmsg (session->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 static gboolean
 on_writable (int fd, GIOCondition condition, gpointer user_data)
 {
@@ -203,23 +145,12 @@ watch (HpQmpSession *session, GIOCondition condition, GUnixFDSourceFunc callback
 static void
 send_current (HpQmpSession *session)
 {
-  while (session->fd >= 0 && session->current != NULL && session->sent < g_bytes_get_size (session->current->bytes))
-    {
-      gssize n = send_some (session);
-
-      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        {
-          if (session->out == NULL)
-            session->out = watch (session, G_IO_OUT, on_writable);
-          return;
-        }
-      if (n < 0 && errno != EINTR)
-        {
-          end (session, HP_QMP_ERROR_CLOSED, g_strerror (errno));
-          return;
-        }
-      session->sent += (gsize)MAX (n, 0);
-    }
+  if (hp_qmp_command_send (session->current, session->fd))
+    return;
+  if (errno != EAGAIN && errno != EWOULDBLOCK)
+    end (session, HP_QMP_ERROR_CLOSED, g_strerror (errno));
+  else if (session->out == NULL)
+    session->out = watch (session, G_IO_OUT, on_writable);
 }
 
 static void
@@ -228,7 +159,6 @@ pump (HpQmpSession *session)
   if (session->fd >= 0 && session->current == NULL && !g_queue_is_empty (session->queue))
     {
       session->current = g_queue_pop_head (session->queue);
-      session->sent = 0;
       session->timer = g_timeout_add (session->timeout_ms, on_timeout, session);
     }
   if (session->current != NULL)
@@ -238,7 +168,7 @@ pump (HpQmpSession *session)
 static void
 take_answer (HpQmpSession *session, HpQmpMessage *message)
 {
-  Command *command = session->current;
+  HpQmpCommand *command = session->current;
   g_autoptr (GTask) task = NULL;
   gboolean was_stalled = session->stalled;
 
@@ -250,7 +180,7 @@ take_answer (HpQmpSession *session, HpQmpMessage *message)
   task = g_steal_pointer (&command->task);
   session->current = NULL;
   session->stalled = FALSE;
-  command_free (command);
+  hp_qmp_command_free (command);
   g_clear_handle_id (&session->timer, g_source_remove);
   pump (session);
   if (task != NULL && message->kind == HP_QMP_RETURN)
@@ -401,25 +331,22 @@ hp_qmp_session_execute_with_id (HpQmpSession *session, const char *name, JsonObj
 {
   g_autoptr (JsonObject) owned = arguments;
   GTask *task = g_task_new (session, NULL, callback, user_data);
-  Command *command = g_new0 (Command, 1);
+  int fd_error;
+  HpQmpCommand *command = hp_qmp_command_new (hp_qmp_command (name, owned, id), id, fd, task, &fd_error);
   g_autoptr (GError) error = NULL;
 
   g_task_set_source_tag (task, hp_qmp_session_execute_async);
-  command->bytes = hp_qmp_command (name, owned, id);
-  command->id = g_strdup (id);
-  command->fd = fd >= 0 ? fcntl (fd, F_DUPFD_CLOEXEC, 3) : -1;
-  command->task = task;
   if (session->fd < 0)
     error = g_error_new_literal (HP_QMP_ERROR, HP_QMP_ERROR_CLOSED, "the session has ended");
   else if (session->stalled)
     error = g_error_new_literal (HP_QMP_ERROR, HP_QMP_ERROR_STALLED, "an earlier command is still not answered");
   else if (g_queue_get_length (session->queue) >= HP_QMP_QUEUE_MAX)
     error = g_error_new_literal (HP_QMP_ERROR, HP_QMP_ERROR_STALLED, "too many commands are waiting");
-  else if (fd >= 0 && command->fd < 0)
-    error = g_error_new (HP_QMP_ERROR, HP_QMP_ERROR_GENERIC, "copying a descriptor: %s", g_strerror (errno));
+  else if (fd_error != 0)
+    error = g_error_new (HP_QMP_ERROR, HP_QMP_ERROR_GENERIC, "copying a descriptor: %s", g_strerror (fd_error));
   if (error != NULL)
     {
-      command_fail (command, error);
+      hp_qmp_command_fail (command, error);
       return;
     }
   g_queue_push_tail (session->queue, command);

@@ -4,7 +4,7 @@
 typedef struct
 {
   const char *code;
-  const char *sentence; /* %v: the machine; %d: ": " and the detail, or nothing */
+  const char *sentence; /* %v: the machine; %d: " (DETAIL)", or nothing */
 } Entry;
 
 static const Entry entries[HP_REASON_LAST] = {
@@ -42,7 +42,7 @@ static const Entry entries[HP_REASON_LAST] = {
   [HP_REASON_NOT_TAKEN] = { "not-taken", "QEMU took the command, but not the device; it is tried again%d" },
   [HP_REASON_NO_SOCKET] = { "no-socket", "%v does not run, or not with this socket: start QEMU with "
                                          "-qmp unix:PATH,server=on,wait=off%d" },
-  [HP_REASON_NOBODY_LISTENS] = { "nobody-listens", "%v does not run: nobody listens on its socket%d" },
+  [HP_REASON_NOBODY_LISTENS] = { "nobody-listens", "%v does not run: start it%d" },
   [HP_REASON_NO_ACCESS] = { "no-access", "the socket of %v cannot be reached%d" },
   [HP_REASON_NOT_QMP] = { "not-qmp", "what listens on the socket of %v does not speak QMP: it takes QEMU's -qmp, not "
                                      "-monitor or a serial port%d" },
@@ -69,8 +69,10 @@ hp_reason_sentence (HpReason reason, const char *vm, const char *detail)
       if (at[0] == '%' && at[1] == 'v')
         g_string_append (text, vm != NULL && *vm != '\0' ? vm : "the virtual machine");
       else if (at[0] == '%' && at[1] == 'd')
-        g_string_append_printf (text, "%s%s", detail != NULL && *detail != '\0' ? ": " : "",
-                                detail != NULL ? detail : "");
+        {
+          if (detail != NULL && *detail != '\0')
+            g_string_append_printf (text, " (%s)", detail);
+        }
       else
         {
           g_string_append_c (text, *at);

@@ -109,7 +109,7 @@ claim_now (const HpWorld *world, const char *name)
   const HpClaim *claim = g_hash_table_lookup (world->claims, name);
   const HpDevice *hub = hp_world_hub_of (world, name);
 
-  if (claim == NULL || hub == NULL || (claim->state == HP_CLAIM_CLAIMED && claim->hub_instance != hub->instance))
+  if (claim == NULL || hub == NULL || claim->hub_instance != hub->instance)
     return HP_CLAIM_NONE;
   return claim->state;
 }

@@ -141,6 +141,7 @@ hp_status_device (const HpWorld *world, const HpDevice *device)
 {
   HpTarget target = hp_world_target (world, device);
   const HpAttachment *attachment = NULL;
+  gboolean wanted;
 
   if (device->hub)
     return status (STATE_HOST, HP_REASON_HUB, NULL, NULL);
@@ -148,8 +149,10 @@ hp_status_device (const HpWorld *world, const HpDevice *device)
     attachment = hp_world_attachment (world, device->name, device->instance, target.vm);
   if (attachment == NULL)
     attachment = hp_world_attachment (world, device->name, device->instance, NULL);
-  if (attachment != NULL && (hp_attachment_is_live (attachment) || g_strcmp0 (attachment->vm, target.vm) == 0))
-    return attachment_status (attachment, target.by_user);
+  wanted = attachment != NULL && g_strcmp0 (attachment->vm, target.vm) == 0;
+  /* A person's word may as well be that it should leave. */
+  if (attachment != NULL && (hp_attachment_is_live (attachment) || wanted))
+    return attachment_status (attachment, target.by_user && wanted);
   if (target.vm != NULL)
     return waiting_device (world, device, &target);
   if (target.by_user)

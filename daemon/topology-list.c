@@ -105,7 +105,8 @@ hp_topology_list_ports (const HpTopology *topology)
   g_hash_table_iter_init (&iter, topology->ports);
   for (guint i = 0; g_hash_table_iter_next (&iter, NULL, &port); i++)
     read_sorted (&sorted[i], port);
-  qsort (sorted, n_ports, sizeof *sorted, compare_ports);
+  if (n_ports > 0)
+    qsort (sorted, n_ports, sizeof *sorted, compare_ports);
   for (guint i = 0; i < n_ports; i++)
     g_ptr_array_add (list, (gpointer)sorted[i].port);
   return list;

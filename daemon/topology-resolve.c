@@ -2,6 +2,7 @@
 #include "topology-private.h"
 
 #include <gio/gio.h>
+#include <string.h>
 
 /* From what people write to the stable name of a port. */
 
@@ -98,31 +99,50 @@ resolve_devpath (const HpTopology *topology, const HpPortRef *ref, GError **erro
   return not_found (ref, error, why);
 }
 
-/* udev's ID_PATH is the same for a USB 2 and a SuperSpeed port of one number, which may be two connectors. */
+static const HpPort *
+port_on (const HpTopology *topology, const HpDevice *root, const char *chain)
+{
+  g_autofree char *name = root != NULL ? hp_kernel_name_format (root->bus, chain) : NULL;
+
+  return name != NULL ? hp_topology_port_at (topology, name) : NULL;
+}
+
+static char *
+ambiguous (const HpTopology *topology, const HpPortRef *ref, const HpDevice *const roots[2], GError **error)
+{
+  g_autofree char *first = canonical (topology, ref->controller, roots[0]->usb, ref->chain);
+  g_autofree char *second = canonical (topology, ref->controller, roots[1]->usb, ref->chain);
+
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
+               "\"%s\" fits two ports: use one of %s (%u-%s) and %s (%u-%s)", ref->text, first, roots[0]->bus,
+               ref->chain, second, roots[1]->bus, ref->chain);
+  return NULL;
+}
+
+/*
+ * udev's ID_PATH is the same for a USB 2 and a SuperSpeed port of one number, which may be two connectors. A port of a
+ * hub that is not plugged in is where the connector is that the hub would be behind.
+ */
 static char *
 resolve_id_path (const HpTopology *topology, const HpPortRef *ref, GError **error)
 {
-  const HpDevice *roots[] = { root_hub_of (topology, ref->controller, 2), root_hub_of (topology, ref->controller, 3) };
-  const HpPort *found[2] = { NULL, NULL };
+  const HpDevice *const roots[] = { root_hub_of (topology, ref->controller, 2),
+                                    root_hub_of (topology, ref->controller, 3) };
+  const HpPort *found[] = { port_on (topology, roots[0], ref->chain), port_on (topology, roots[1], ref->chain) };
+  g_autofree char *top = g_strndup (ref->chain, strcspn (ref->chain, "."));
 
-  for (guint i = 0; i < G_N_ELEMENTS (roots); i++)
-    {
-      g_autofree char *name = roots[i] != NULL ? hp_kernel_name_format (roots[i]->bus, ref->chain) : NULL;
-
-      found[i] = name != NULL ? hp_topology_port_at (topology, name) : NULL;
-    }
-  if (found[0] != NULL && found[1] != NULL && found[0] != found[1])
-    {
-      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT,
-                   "\"%s\" fits two ports: use one of %s (%s) and %s (%s)", ref->text, found[0]->id,
-                   found[0]->usb2->name, found[1]->id, found[1]->usb3->name);
-      return NULL;
-    }
-  if (found[0] != NULL || found[1] != NULL)
-    return g_strdup (found[0] != NULL ? found[0]->id : found[1]->id);
   if (roots[0] == NULL && roots[1] == NULL)
     return not_found (ref, error, "there is no such USB controller");
-  return check_root_port (topology, ref, roots[0] != NULL ? roots[0] : roots[1], error);
+  if (found[0] == NULL && found[1] == NULL)
+    {
+      found[0] = port_on (topology, roots[0], top);
+      found[1] = port_on (topology, roots[1], top);
+    }
+  if (found[0] != NULL && found[1] != NULL && found[0] != found[1])
+    return ambiguous (topology, ref, roots, error);
+  if (found[0] == NULL && (found[1] != NULL || roots[0] == NULL))
+    return check_root_port (topology, ref, roots[1], error);
+  return check_root_port (topology, ref, roots[0], error);
 }
 
 char *
@@ -141,7 +161,7 @@ hp_topology_resolve (const HpTopology *topology, const HpPortRef *ref, GError **
       return resolve_id_path (topology, ref, error);
     case HP_PORT_REF_KERNEL:
     case HP_PORT_REF_DIRECTORY:
-      return ref->controller != NULL ? resolve_devpath (topology, ref, error) : resolve_by_bus (topology, ref, error);
+      return resolve_by_bus (topology, ref, error);
     case HP_PORT_REF_DEVPATH:
       return resolve_devpath (topology, ref, error);
     case HP_PORT_REF_LABEL:

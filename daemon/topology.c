@@ -19,6 +19,7 @@ hp_topology_new (void)
 
   topology->devices = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)hp_device_free);
   topology->kernel_ports = g_hash_table_new (g_str_hash, g_str_equal);
+  topology->named_by = g_hash_table_new (g_str_hash, g_str_equal);
   topology->port_at = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   topology->ports = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify)port_free);
   topology->halves = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
@@ -35,6 +36,7 @@ hp_topology_free (HpTopology *topology)
   g_hash_table_unref (topology->halves);
   g_hash_table_unref (topology->port_at);
   g_hash_table_unref (topology->ports);
+  g_hash_table_unref (topology->named_by);
   g_hash_table_unref (topology->kernel_ports);
   g_hash_table_unref (topology->devices);
   g_free (topology);
@@ -92,7 +94,8 @@ take_half_out (HpTopology *topology, const HpKernelPort *half, HpChanges *change
 static const HpKernelPort *
 find_peer (const HpTopology *topology, const HpKernelPort *half)
 {
-  const HpKernelPort *peer = half->peer != NULL ? g_hash_table_lookup (topology->kernel_ports, half->peer) : NULL;
+  const HpKernelPort *peer = half->peer != NULL ? g_hash_table_lookup (topology->kernel_ports, half->peer)
+                                                : g_hash_table_lookup (topology->named_by, half->name);
 
   if (peer != NULL && (peer->peer == NULL || g_str_equal (peer->peer, half->name)))
     return peer;
@@ -124,15 +127,27 @@ rename_port (HpTopology *topology, HpPort *port, HpChanges *changes)
   g_hash_table_insert (topology->ports, port->id, port);
 }
 
+/* Bus numbers move: what has the name still is on a bus that is gone, and not yet known to be. */
+static void
+give_up_name (HpTopology *topology, const char *id, guint usb, HpChanges *changes)
+{
+  const HpPort *port = g_hash_table_lookup (topology->halves, id);
+
+  if (port != NULL)
+    take_half_out (topology, usb == 3 ? port->usb3 : port->usb2, changes);
+}
+
 static void
 put_half_in (HpTopology *topology, const HpDevice *hub, const HpKernelPort *half, HpChanges *changes)
 {
   const HpKernelPort *peer = find_peer (topology, half);
-  HpPort *port = peer != NULL ? g_hash_table_lookup (topology->port_at, peer->name) : NULL;
   char *id = half_id (hub, half);
+  HpPort *port;
 
   if (id == NULL)
     return;
+  give_up_name (topology, id, hub->usb, changes);
+  port = peer != NULL ? g_hash_table_lookup (topology->port_at, peer->name) : NULL;
   if (port == NULL || !has_room (port, hub->usb))
     port = g_new0 (HpPort, 1);
   if (hub->usb == 3)
@@ -152,20 +167,6 @@ put_half_in (HpTopology *topology, const HpDevice *hub, const HpKernelPort *half
   g_hash_table_add (changes->ports_changed, g_strdup (port->id));
 }
 
-/* A half that was put in alone before its peer was known to point here. */
-static void
-join_late_peer (HpTopology *topology, const HpDevice *hub, const HpKernelPort *half, HpChanges *changes)
-{
-  const HpKernelPort *peer = find_peer (topology, half);
-  const HpPort *mine = g_hash_table_lookup (topology->port_at, half->name);
-  const HpPort *theirs = peer != NULL ? g_hash_table_lookup (topology->port_at, peer->name) : NULL;
-
-  if (theirs == NULL || theirs == mine || !has_room (theirs, hub->usb))
-    return;
-  take_half_out (topology, half, changes);
-  put_half_in (topology, hub, half, changes);
-}
-
 static void
 add_ports (HpTopology *topology, const HpDevice *hub, HpChanges *changes)
 {
@@ -176,6 +177,8 @@ add_ports (HpTopology *topology, const HpDevice *hub, HpChanges *changes)
       if (g_hash_table_contains (topology->kernel_ports, half->name))
         continue;
       g_hash_table_insert (topology->kernel_ports, half->name, half);
+      if (half->peer != NULL && !g_hash_table_contains (topology->named_by, half->peer))
+        g_hash_table_insert (topology->named_by, half->peer, half);
       put_half_in (topology, hub, half, changes);
     }
 }
@@ -191,6 +194,8 @@ remove_ports (HpTopology *topology, const HpDevice *hub, HpChanges *changes)
         continue;
       take_half_out (topology, half, changes);
       g_hash_table_remove (topology->kernel_ports, half->name);
+      if (half->peer != NULL && g_hash_table_lookup (topology->named_by, half->peer) == half)
+        g_hash_table_remove (topology->named_by, half->peer);
     }
 }
 
@@ -298,18 +303,6 @@ update (HpTopology *topology, HpDevice *known, HpDevice *device, HpChanges *chan
   mark_port_of (topology, device->name, changes);
 }
 
-static void
-link_peers (HpTopology *topology, const HpDevice *hub, HpChanges *changes)
-{
-  for (guint i = 0; i < hub->ports->len; i++)
-    {
-      const HpKernelPort *half = g_ptr_array_index (hub->ports, i);
-
-      if (g_hash_table_lookup (topology->kernel_ports, half->name) == half)
-        join_late_peer (topology, hub, half, changes);
-    }
-}
-
 void
 hp_topology_put (HpTopology *topology, HpDevice *device, HpChanges *changes)
 {
@@ -329,5 +322,4 @@ hp_topology_put (HpTopology *topology, HpDevice *device, HpChanges *changes)
     }
   device = g_hash_table_lookup (topology->devices, name);
   add_ports (topology, device, changes);
-  link_peers (topology, device, changes);
 }

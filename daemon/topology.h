@@ -146,8 +146,8 @@ GPtrArray *hp_topology_hub_ports (const HpTopology *topology, const char *name);
  * hp_topology_resolve:
  * The stable name that @ref stands for on this machine. The connector itself need not be there now (a port of a hub
  * that is not plugged in), its controller must be. The answer is the connector's id where the connector is known.
- * An ID_PATH that fits two different connectors is an error that lists both; a DEVPATH whose bus number is no longer
- * below that controller is an error that says so.
+ * An ID_PATH that fits two different connectors, or ports of hubs that would be in two, is an error that lists both; a
+ * DEVPATH whose bus number is no longer below that controller is an error that says so, unless it has one bus only.
  * Labels are not known here: G_IO_ERROR_NOT_FOUND.
  * Returns: (transfer full): the id, or NULL with @error set (NOT_FOUND, or INVALID_ARGUMENT where it is ambiguous).
  */

@@ -9,7 +9,6 @@
 
 #define CONTROLLERS_MAX 64
 #define DEVICES_MAX 256
-#define FOREIGN_MAX 256
 #define PATH_SIZE_MAX 512
 
 typedef enum
@@ -58,40 +57,6 @@ typedef struct
 static void inventory_next (GTask *task);
 
 /* --- the parts --- */
-
-static void
-device_free (gpointer data)
-{
-  HpVmDevice *device = data;
-
-  g_free (device->id);
-  g_free (device->kernel_name);
-  g_free (device->bus);
-  g_free (device);
-}
-
-HpVmStock *
-hp_vm_stock_new (void)
-{
-  HpVmStock *stock = g_new0 (HpVmStock, 1);
-
-  stock->buses = g_ptr_array_new_with_free_func ((GDestroyNotify)hp_guest_bus_free);
-  stock->devices = g_ptr_array_new_with_free_func (device_free);
-  stock->foreign = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)hp_guest_place_free);
-  return stock;
-}
-
-void
-hp_vm_stock_free (HpVmStock *stock)
-{
-  if (stock == NULL)
-    return;
-  g_free (stock->run_state);
-  g_ptr_array_unref (stock->buses);
-  g_ptr_array_unref (stock->devices);
-  g_hash_table_unref (stock->foreign);
-  g_free (stock);
-}
 
 static void
 controller_free (gpointer data)
@@ -280,7 +245,7 @@ take_controller (Inventory *inventory, const Question *question, JsonNode *answe
 static void
 ask_for_bus_names (Inventory *inventory)
 {
-  for (guint i = 0; i < inventory->listing->len && i < FOREIGN_MAX; i++)
+  for (guint i = 0; i < inventory->listing->len && i < HP_VM_FOREIGN_MAX; i++)
     {
       const HpGuestDevice *found = g_ptr_array_index (inventory->listing, i);
       gpointer key = GUINT_TO_POINTER (found->bus_number + 1);
@@ -347,56 +312,6 @@ inventory_take (Inventory *inventory, const Question *question, JsonNode *answer
 
 /* --- the sum --- */
 
-static HpGuestBus *
-find_bus (HpVmStock *stock, const char *name)
-{
-  for (guint i = 0; name != NULL && i < stock->buses->len; i++)
-    {
-      HpGuestBus *bus = g_ptr_array_index (stock->buses, i);
-
-      if (g_str_equal (bus->name, name))
-        return bus;
-    }
-  return NULL;
-}
-
-static HpVmDevice *
-find_own (HpVmStock *stock, const char *id)
-{
-  for (guint i = 0; id != NULL && i < stock->devices->len; i++)
-    {
-      HpVmDevice *device = g_ptr_array_index (stock->devices, i);
-
-      if (g_str_equal (device->id, id))
-        return device;
-    }
-  return NULL;
-}
-
-/* Ports whose bus cannot be told are left out: QEMU refuses them when they are asked for, "in use?". */
-static void
-note_listed (Inventory *inventory, const HpGuestDevice *found)
-{
-  HpVmStock *stock = inventory->stock;
-  guint port = (guint)g_ascii_strtoull (found->port, NULL, 10); /* "4.1": what is in 4 is a hub */
-  HpVmDevice *own = find_own (stock, found->id);
-  HpGuestBus *bus =
-      find_bus (stock, g_hash_table_lookup (inventory->bus_names, GUINT_TO_POINTER (found->bus_number + 1)));
-
-  if (bus == NULL && own != NULL)
-    bus = find_bus (stock, own->bus);
-  if (bus == NULL && stock->buses->len == 1)
-    bus = g_ptr_array_index (stock->buses, 0);
-  if (own != NULL)
-    own->port = port;
-  if (bus == NULL || port == 0)
-    return;
-  g_hash_table_add (bus->used, GUINT_TO_POINTER (port));
-  if (own == NULL && found->id != NULL && strchr (found->port, '.') == NULL
-      && g_hash_table_size (stock->foreign) < FOREIGN_MAX)
-    g_hash_table_replace (stock->foreign, g_strdup (found->id), hp_vm_place_new (bus->name, port));
-}
-
 static HpVmStock *
 inventory_sum (Inventory *inventory)
 {
@@ -406,13 +321,15 @@ inventory_sum (Inventory *inventory)
     {
       const Controller *controller = g_ptr_array_index (inventory->controllers, i);
 
-      if (find_bus (stock, controller->bus) == NULL)
-        g_ptr_array_add (stock->buses,
-                         hp_guest_bus_new (controller->bus, controller->type, (guint)CLAMP (controller->p2, 0, 255),
-                                           (guint)CLAMP (controller->p3, 0, 255)));
+      hp_vm_stock_add_bus (stock, controller->bus, controller->type, controller->p2, controller->p3);
     }
   for (guint i = 0; inventory->listing != NULL && i < inventory->listing->len; i++)
-    note_listed (inventory, g_ptr_array_index (inventory->listing, i));
+    {
+      const HpGuestDevice *found = g_ptr_array_index (inventory->listing, i);
+
+      hp_vm_stock_add_listed (stock, found,
+                              g_hash_table_lookup (inventory->bus_names, GUINT_TO_POINTER (found->bus_number + 1)));
+    }
   return g_steal_pointer (&inventory->stock);
 }
 
@@ -502,7 +419,7 @@ hp_vm_take_stock_async (HpQmpSession *session, GAsyncReadyCallback callback, gpo
 {
   GTask *task = g_task_new (session, NULL, callback, user_data);
   Inventory *inventory = g_new0 (Inventory, 1);
-  g_autoptr (GTask) own = task;
+  g_autoptr (GTask) own G_GNUC_UNUSED = task;
 
   g_queue_init (&inventory->questions);
   inventory->controllers = g_ptr_array_new_with_free_func (controller_free);

@@ -10,8 +10,10 @@
  * vm.c            the object: state, signals, what others may ask
  * vm-session.c    getting a session, keeping it, its events
  * vm-watch.c      when to try again
- * vm-inventory.c  what is in the machine
- * vm-attach.c     attaching and detaching, one after the other
+ * vm-stock.c      what is in the machine
+ * vm-inventory.c  asking QEMU for that
+ * vm-operation.c  attaching and detaching, one after the other
+ * vm-attach.c     the steps of attaching
  */
 
 /* Our file descriptor set in QEMU ("HP"). Always the same: a usb-host leaves its set behind as an empty shell. */
@@ -50,7 +52,7 @@ void hp_vm_watch_wait (HpVmWatch *watch, HpVmWait wait);
 /* Connected: neither events nor timer, and the next waits are short again. */
 void hp_vm_watch_stop (HpVmWatch *watch);
 
-/* --- vm-inventory.c --- */
+/* --- vm-stock.c --- */
 
 /* What is in the machine. */
 typedef struct
@@ -65,6 +67,13 @@ typedef struct
 HpVmStock *hp_vm_stock_new (void);
 void hp_vm_stock_free (HpVmStock *stock);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HpVmStock, hp_vm_stock_free)
+/* A bus that is there already stays as it is. @p2, @p3: as QEMU tells, 0 where it does not */
+void hp_vm_stock_add_bus (HpVmStock *stock, const char *name, const char *type, gint64 p2, gint64 p3);
+/* One line of `info usb`. @bus_name: (nullable): what its number stands for, where that is known */
+void hp_vm_stock_add_listed (HpVmStock *stock, const HpGuestDevice *found, const char *bus_name);
+#define HP_VM_FOREIGN_MAX 256
+
+/* --- vm-inventory.c --- */
 
 /* Fails only where the session does (stalled, closed); what QEMU does not tell is left out. */
 void hp_vm_take_stock_async (HpQmpSession *session, GAsyncReadyCallback callback, gpointer user_data);
@@ -91,6 +100,7 @@ struct _HpVm
 
   HpVmWatch *watch;
   int kept_fd;              /* from hp_vm_adopt() until hp_vm_start() */
+  gboolean adopting;        /* it is being tried */
   GCancellable *connecting; /* a try is under way */
   gboolean try_again;       /* the folder changed meanwhile */
   HpQmpSession *session;    /* connected and negotiated */
@@ -135,7 +145,7 @@ void hp_vm_connect (HpVm *vm);
 /* Lets go of session, try and stock, without telling anyone. */
 void hp_vm_disconnect (HpVm *vm);
 
-/* --- vm-attach.c --- */
+/* --- vm-operation.c --- */
 
 /* Whether it goes by our own device_del. */
 gboolean hp_vm_is_deleting (HpVm *vm, const char *id);

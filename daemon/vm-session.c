@@ -405,6 +405,7 @@ on_tried (GObject *source, GAsyncResult *result, gpointer user_data)
       return;
     }
   g_clear_object (&vm->connecting);
+  vm->adopting = FALSE;
   if (session != NULL)
     hp_vm_connected (vm, g_steal_pointer (&session));
   else if (!try->adopts)
@@ -413,6 +414,7 @@ on_tried (GObject *source, GAsyncResult *result, gpointer user_data)
     {
       /* The one that an earlier run was connected to has ended; or it does not answer us, and may be reached anew. */
       vm->in_doubt = TRUE;
+      hp_vm_emit_changed (vm);
       hp_vm_connect (vm);
     }
 }
@@ -420,7 +422,7 @@ on_tried (GObject *source, GAsyncResult *result, gpointer user_data)
 void
 hp_vm_connect (HpVm *vm)
 {
-  g_autoptr (HpVm) keep = g_object_ref (vm);
+  g_autoptr (HpVm) keep G_GNUC_UNUSED = g_object_ref (vm);
   int fd;
 
   if (vm->connecting != NULL)
@@ -439,6 +441,7 @@ hp_vm_connect (HpVm *vm)
     {
       fd = vm->kept_fd;
       vm->kept_fd = -1;
+      vm->adopting = TRUE;
       hp_qmp_session_adopt_async (fd, vm->connecting, on_tried, try_new (vm, TRUE));
     }
   else if (vm->socket != NULL && vm->socket[0] != '\0')
@@ -460,6 +463,7 @@ hp_vm_disconnect (HpVm *vm)
   if (vm->connecting != NULL)
     g_cancellable_cancel (vm->connecting);
   g_clear_object (&vm->connecting);
+  vm->adopting = FALSE;
   g_clear_handle_id (&vm->status_source, g_source_remove);
   g_clear_object (&vm->counting);
   vm->recount = FALSE;

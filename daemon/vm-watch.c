@@ -22,6 +22,7 @@ struct _HpVmWatch
   GFileMonitor *folder; /* on the folder of that */
 
   guint source;
+  gboolean due; /* the source is for an event: whatever a try says that began before it, it stands */
   guint delay;  /* the last wait, ms; 0 none yet */
   gint64 tried; /* when it was last worth a try, monotonic µs */
 };
@@ -54,6 +55,7 @@ static void
 hp_vm_watch_fire (HpVmWatch *watch)
 {
   g_clear_handle_id (&watch->source, g_source_remove);
+  watch->due = FALSE;
   watch->tried = g_get_monotonic_time ();
   watch->func (watch->user_data);
 }
@@ -88,6 +90,7 @@ hp_vm_watch_appeared (HpVmWatch *watch)
 
   watch->delay = watch->times.event / 2; /* between bind() and listen() there is a moment */
   hp_vm_watch_schedule (watch, since >= watch->times.event ? 0 : (guint)(watch->times.event - since));
+  watch->due = TRUE;
 }
 
 static void
@@ -198,6 +201,8 @@ hp_vm_watch_wait (HpVmWatch *watch, HpVmWait wait)
 {
   guint delay = watch->delay > 0 ? MIN (watch->delay * 2, watch->times.longest) : watch->times.first;
 
+  if (watch->due)
+    return;
   switch (wait)
     {
     case HP_VM_WAIT_SOCKET:
@@ -222,5 +227,6 @@ hp_vm_watch_stop (HpVmWatch *watch)
   drop_monitor (watch, &watch->awaited);
   drop_monitor (watch, &watch->folder);
   g_clear_pointer (&watch->awaited_path, g_free);
+  watch->due = FALSE;
   watch->delay = 0;
 }

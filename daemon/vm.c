@@ -150,7 +150,7 @@ on_worth_a_try (gpointer user_data)
 void
 hp_vm_start (HpVm *vm)
 {
-  g_autoptr (HpVm) keep = g_object_ref (vm);
+  g_autoptr (HpVm) keep G_GNUC_UNUSED = g_object_ref (vm);
 
   if (vm->started)
     return;
@@ -180,7 +180,7 @@ hp_vm_adopt (HpVm *vm, int fd)
 void
 hp_vm_stop (HpVm *vm)
 {
-  g_autoptr (HpVm) keep = g_object_ref (vm);
+  g_autoptr (HpVm) keep G_GNUC_UNUSED = g_object_ref (vm);
 
   vm->started = FALSE;
   hp_vm_disconnect (vm);
@@ -326,6 +326,12 @@ int
 hp_vm_session_fd (HpVm *vm)
 {
   return vm->session != NULL ? hp_qmp_session_fd (vm->session) : -1;
+}
+
+gboolean
+hp_vm_is_connected (HpVm *vm)
+{
+  return vm->session != NULL || vm->kept_fd >= 0 || vm->adopting;
 }
 
 GPtrArray *

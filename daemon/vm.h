@@ -80,7 +80,10 @@ gboolean hp_vm_peer (HpVm *vm, guint *ret_pid, guint *ret_uid);
 gboolean hp_vm_is_settled (HpVm *vm);
 /* Whether devices can be added and removed now: online, and not in the middle of a migration or restore. */
 gboolean hp_vm_is_ready (HpVm *vm);
-int hp_vm_session_fd (HpVm *vm);     /* for the store; -1 none. Borrowed */
+int hp_vm_session_fd (HpVm *vm); /* for the store; -1 none. Borrowed */
+/* Whether there is a connection, or one from an earlier run that may still turn out to be good: a copy of it is worth
+ * keeping. A copy of any other keeps the monitor from us, since QEMU serves one connection at a time. */
+gboolean hp_vm_is_connected (HpVm *vm);
 GPtrArray *hp_vm_buses (HpVm *vm);   /* HpGuestBus, borrowed; may be empty */
 GPtrArray *hp_vm_devices (HpVm *vm); /* HpVmDevice, as of the last "online"; borrowed */
 

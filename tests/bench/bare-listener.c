@@ -24,8 +24,8 @@ typedef struct
 static const char *const commands[] = {
   "{\"execute\":\"qmp_capabilities\",\"id\":1}\r\n",
   "{\"execute\":\"add-fd\",\"arguments\":{\"fdset-id\":18512,\"opaque\":\"3-1\"},\"id\":2}\r\n",
-  "{\"execute\":\"device_add\",\"arguments\":{\"id\":\"hp-3-1-00000000-0\",\"driver\":\"usb-host\",\"bus\":\"xhci.0\","
-  "\"port\":\"1\",\"hostdevice\":\"/dev/fdset/18512\"},\"id\":3}\r\n",
+  ("{\"execute\":\"device_add\",\"arguments\":{\"id\":\"hp-3-1-00000000-0\",\"driver\":\"usb-host\",\"bus\":\"xhci.0\","
+   "\"port\":\"1\",\"hostdevice\":\"/dev/fdset/18512\"},\"id\":3}\r\n"),
 };
 
 /* One line of an answer. */

@@ -45,7 +45,8 @@ mutate (GRand *random, GByteArray *input)
     case 3:
       /* A part of it once more: keys, brackets and quotes that come twice. */
       g_byte_array_set_size (input, input->len + count);
-      memmove (input->data + input->len - count, input->data + at, count);
+      if (count > 0)
+        memmove (input->data + input->len - count, input->data + at, count);
       break;
     default:
       g_byte_array_set_size (input, input->len + 1);

@@ -91,26 +91,3 @@ private_bus_connect (PrivateBus *bus)
   g_assert_no_error (error);
   return connection;
 }
-
-gboolean
-wait_tick (gpointer unused)
-{
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-on_time_out (gpointer user_data)
-{
-  *(gboolean *)user_data = TRUE;
-  return G_SOURCE_REMOVE;
-}
-
-void
-run_for (guint milliseconds)
-{
-  gboolean over = FALSE;
-
-  g_timeout_add (milliseconds, on_time_out, &over);
-  while (!over)
-    g_main_context_iteration (NULL, TRUE);
-}

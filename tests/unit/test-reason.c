@@ -40,7 +40,7 @@ test_sentences (void)
     { HP_REASON_ONLINE, NULL, NULL, "the virtual machine runs" },
     { HP_REASON_VM_FAILED, "win", NULL, "win cannot be used" },
     { HP_REASON_VM_FAILED, "win", "", "win cannot be used" },
-    { HP_REASON_VM_FAILED, "%d", "%v", "%d cannot be used: %v" },
+    { HP_REASON_VM_FAILED, "%d", "%v", "%d cannot be used (%v)" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)

@@ -150,8 +150,13 @@ test_claim_dies_with_its_hub (Fixture *f, gconstpointer data)
   builder_vm (f->world, "win", TRUE, TRUE);
   builder_assign (f->world, BUILDER_ID ("1"), "win", HP_RESERVE_WHILE_RUNNING);
   claim_both (f, "1");
-  hp_world_claim (f->world, "3-1")->hub_instance = 12345678;
-  expect (f, BUILDER_ID ("1"), "claim 3-1");
+  for (guint i = HP_CLAIM_NONE; i <= HP_CLAIM_REFUSED; i++)
+    {
+      set_claim (f, "3-1", i);
+      hp_world_claim (f->world, "3-1")->hub_instance = 12345678;
+      hp_world_claim (f->world, "3-1")->retry_at = f->world->now + 1;
+      expect (f, BUILDER_ID ("1"), "claim 3-1");
+    }
 }
 
 typedef struct

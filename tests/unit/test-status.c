@@ -110,12 +110,37 @@ test_device (Fixture *f, gconstpointer data)
   expect_device (f, "failed", HP_REASON_NO_GUEST_PORT, "win");
   attachment->state = HP_ATTACHMENT_ATTACHED;
   expect_device (f, "attached", HP_REASON_ATTACHED, "win");
-  hp_world_decide (f->world, "3-1", instance, NULL);
+  hp_world_decide (f->world, "3-1", instance, "win");
   expect_device (f, "attached", HP_REASON_ATTACHED_BY_USER, "win");
+  hp_world_decide (f->world, "3-1", instance, "linux");
+  expect_device (f, "attached", HP_REASON_ATTACHED, "win");
+  hp_world_decide (f->world, "3-1", instance, NULL);
+  expect_device (f, "attached", HP_REASON_ATTACHED, "win");
   attachment->state = HP_ATTACHMENT_DETACHING;
   expect_device (f, "detaching", HP_REASON_IN_PROGRESS, "win");
   hp_world_remove_attachment (f->world, attachment);
   expect_device (f, "held-back", HP_REASON_DETACHED_BY_USER, "");
+}
+
+/* Given by hand, to a machine that cannot take it now. */
+static void
+test_device_by_hand (Fixture *f, gconstpointer data)
+{
+  guint64 instance = builder_plug (f->topology, "3-1", 0, 0);
+  HpAttachment *attachment;
+
+  hp_world_decide (f->world, "3-1", instance, "win");
+  expect_device (f, "waiting", HP_REASON_VM_UNKNOWN, "win");
+  builder_vm (f->world, "win", TRUE, FALSE);
+  expect_device (f, "waiting", HP_REASON_VM_STALLED, "win");
+  /* What failed in the other machine says nothing about this one. */
+  attachment = hp_world_add_attachment (f->world, "3-1", instance, "linux", HP_ATTACHMENT_FAILED);
+  expect_device (f, "waiting", HP_REASON_VM_STALLED, "win");
+  attachment->state = HP_ATTACHMENT_ATTACHED;
+  expect_device (f, "attached", HP_REASON_ATTACHED, "linux");
+  /* Nor does what an earlier device of the name did. */
+  attachment->instance--;
+  expect_device (f, "waiting", HP_REASON_VM_STALLED, "win");
 }
 
 static void
@@ -140,7 +165,7 @@ test_class (void)
     { "3/1/2", "mouse" },      { "3/0/0", "hid" },           { "3/1/1 3/0/0", "mixed" },     { "1/1/0 1/2/0", "audio" },
     { "14/1/0", "video" },     { "2/2/1 10/0/0", "serial" }, { "2/13/0", "network" },        { "7/1/2", "printer" },
     { "11/0/0", "smartcard" }, { "224/1/1", "wireless" },    { "255/0/0", "vendor" },        { "254/1/1", "unknown" },
-    { "10/0/0", "unknown" },   { "8/6/80 3/1/1", "mixed" },
+    { "9/0/0", "hub" },        { "10/0/0", "unknown" },      { "8/6/80 3/1/1", "mixed" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
@@ -169,6 +194,7 @@ main (int argc, char **argv)
   ADD ("port", test_port);
   ADD ("missing", test_missing);
   ADD ("device", test_device);
+  ADD ("device-by-hand", test_device_by_hand);
   ADD ("hub", test_hub);
   g_test_add_func ("/status/class", test_class);
   return g_test_run ();

@@ -107,6 +107,7 @@ static const struct
   { "two-documents", "a: b\n---\nc: d\n", -1, HP_YAML_ERROR_UNSUPPORTED, "f.yaml:2:1: *second document" },
   { "tab-indent", "a:\n\tb: c\n", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:1: *, here: a tab (indent with spaces)" },
   { "bad-indent", "a: 1\n  b: 2\n", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:4: *, here: \": 2\"" },
+  { "bad-document", "--- @b\n", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:1:5: *, here: \"@b\"" },
   { "bad-character", "a: @b\n", -1, HP_YAML_ERROR_SYNTAX,
     "f.yaml:1:4: found character that cannot start any token*, here: \"@b\"" },
   { "not-closed", "a: [b, c\n", -1, HP_YAML_ERROR_SYNTAX, "f.yaml:2:1: *flow sequence that starts at line 1" },
