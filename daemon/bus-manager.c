@@ -52,34 +52,40 @@ on_reload (HpDBusManager *skeleton, GDBusMethodInvocation *invocation, GVariant 
   return TRUE;
 }
 
+/* What is seen by other ways after a list is not older than the list. */
 static gboolean
-list (HpBusObjects *objects, GDBusMethodInvocation *invocation, GVariant *options)
+list (HpBusManager *manager, HpBusObjects *objects, GDBusMethodInvocation *invocation, GVariant *options)
 {
   g_autoptr (GError) error = NULL;
 
   if (!hp_bus_check_options (options, NULL, &error))
-    g_dbus_method_invocation_return_gerror (invocation, error);
-  else
-    g_dbus_method_invocation_return_value (invocation, g_variant_new ("(@a(oa{sv}))", hp_bus_objects_list (objects)));
+    {
+      g_dbus_method_invocation_return_gerror (invocation, error);
+      return TRUE;
+    }
+  hp_bus_objects_sync (manager->parts.devices);
+  hp_bus_objects_sync (manager->parts.ports);
+  hp_bus_objects_sync (manager->parts.vms);
+  g_dbus_method_invocation_return_value (invocation, g_variant_new ("(@a(oa{sv}))", hp_bus_objects_list (objects)));
   return TRUE;
 }
 
 static gboolean
 on_list_ports (HpDBusManager *skeleton, GDBusMethodInvocation *invocation, GVariant *options, HpBusManager *manager)
 {
-  return list (manager->parts.ports, invocation, options);
+  return list (manager, manager->parts.ports, invocation, options);
 }
 
 static gboolean
 on_list_devices (HpDBusManager *skeleton, GDBusMethodInvocation *invocation, GVariant *options, HpBusManager *manager)
 {
-  return list (manager->parts.devices, invocation, options);
+  return list (manager, manager->parts.devices, invocation, options);
 }
 
 static gboolean
 on_list_vms (HpDBusManager *skeleton, GDBusMethodInvocation *invocation, GVariant *options, HpBusManager *manager)
 {
-  return list (manager->parts.vms, invocation, options);
+  return list (manager, manager->parts.vms, invocation, options);
 }
 
 static const char *

@@ -4,10 +4,10 @@
 #include "dbus/paths.h"
 
 /*
- * How long what is shown may be behind, in ms. What a device needs comes first: showing its plug takes longer than
- * handing it to QEMU, and a storm of changes is shown once. Whoever asks for a list is never shown an old one.
+ * How long what is shown may be behind, in ms. What a device needs comes first: showing its plug takes as long as
+ * handing it to QEMU. Whoever asks for a list is never shown an old one.
  */
-#define SETTLE_MS 10
+#define SETTLE_MS 2
 
 struct _HpBusObjects
 {

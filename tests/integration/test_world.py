@@ -190,6 +190,8 @@ class Objects(case.Case):
         api = self.start(self.config(self.machine("vm with spaces & \N{SNOWMAN}", ports=["3-1"])
                                      .replace("vm with spaces & \N{SNOWMAN}.sock", "vm.sock")))
         api.wait_device("3-1", "attached")
+        # The half without a device in it is claimed in its own time.
+        api.wait_port("3-1", Claimed=True)
         listed = {}
         for method, interface in (("ListPorts", "Port"), ("ListDevices", "Device"),
                                   ("ListVirtualMachines", "VirtualMachine")):

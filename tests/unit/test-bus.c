@@ -211,6 +211,34 @@ test_list_is_new (BusFixture *fixture, gconstpointer data)
   answer_clear (&answer);
 }
 
+/* Nor is what is seen by other ways behind a list that was answered before, whatever it was a list of. */
+static void
+test_list_brings_all (BusFixture *fixture, gconstpointer data)
+{
+  static const char *const methods[] = { "ListPorts", "ListDevices", "ListVirtualMachines" };
+  HpPortView *port = g_hash_table_lookup (fake_engine_ports (fixture->engine), FAKE_PORT);
+  HpDeviceView *device = g_hash_table_lookup (fake_engine_devices (fixture->engine), "3-1");
+
+  for (guint i = 0; i < G_N_ELEMENTS (methods); i++)
+    {
+      g_autoptr (GVariant) ports = NULL, devices = NULL;
+      guint over_current = 0, attempts = 0;
+      Answer answer;
+
+      port->over_current = device->attempts = i + 1;
+      g_signal_emit_by_name (fixture->engine, "port-changed", FAKE_PORT);
+      g_signal_emit_by_name (fixture->engine, "device-changed", "3-1");
+      call (fixture, methods[i], "({},)", &answer);
+      answer_clear (&answer);
+      ports = get_all (fixture, FAKE_PORT_PATH, HP_INTERFACE_PORT);
+      devices = get_all (fixture, HP_OBJECT_DEVICE "/3_2d1", HP_INTERFACE_DEVICE);
+      g_variant_lookup (ports, "OverCurrent", "u", &over_current);
+      g_variant_lookup (devices, "Attempts", "u", &attempts);
+      g_assert_cmpuint (over_current, ==, i + 1);
+      g_assert_cmpuint (attempts, ==, i + 1);
+    }
+}
+
 static void
 test_signals (BusFixture *fixture, gconstpointer data)
 {
@@ -330,6 +358,7 @@ main (int argc, char **argv)
     { "/bus/changes-coalesce", test_changes_coalesce },
     { "/bus/objects-come-and-go", test_objects_come_and_go },
     { "/bus/list-is-new", test_list_is_new },
+    { "/bus/list-brings-all", test_list_brings_all },
     { "/bus/signals", test_signals },
     { "/bus/status", test_status },
     { "/bus/bus-policy", test_bus_policy },
