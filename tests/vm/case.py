@@ -85,7 +85,7 @@ class Case(unittest.TestCase):
     def port(self, id):
         return next((p for p in self.list('ports') if p['id'] == id), None)
 
-    def wait_for(self, look, wanted, timeout=30):
+    def wait_for(self, look, wanted, timeout=60):
         """Waits until `look` gives something that `wanted` accepts, and returns it."""
         deadline = time.monotonic() + timeout
         while not wanted(seen := look()):
@@ -94,14 +94,14 @@ class Case(unittest.TestCase):
             time.sleep(0.1)
         return seen
 
-    def wait_vm(self, name, state, timeout=30):
+    def wait_vm(self, name, state, timeout=60):
         return self.wait_for(lambda: next(v for v in self.list('vms') if v['name'] == name),
                              lambda vm: vm['state'] == state, timeout)
 
-    def wait_device(self, name, state='attached', timeout=40):
+    def wait_device(self, name, state='attached', timeout=60):
         return self.wait_for(lambda: self.device(name), lambda d: d is not None and d['state'] == state, timeout)
 
-    def wait_gone(self, name, timeout=30):
+    def wait_gone(self, name, timeout=60):
         self.wait_for(lambda: self.device(name), lambda d: d is None, timeout)
 
     def wait_attached(self, count, timeout=60):

@@ -248,7 +248,7 @@ class Host:
         """Plugs in a stick, kbd, mouse, tablet, hub, audio, serial, net or ccid; see Plugs.plug()."""
         return self._plugs.plug(port, kind, **options)
 
-    def unplug(self, id, timeout=30):
+    def unplug(self, id, timeout=60):
         """Pulls a device out."""
         self._plugs.unplug(id, timeout)
 

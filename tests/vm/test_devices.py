@@ -117,12 +117,12 @@ class Devices(Case):
         self.assertEqual(len(self.our_ids(win)), 1)
 
     def test_delay(self):
-        self.configure('virtual_machines: {win: {socket: /run/vm/win/qmp.sock, delay: 2, ports: [1-2]}}\n')
+        self.configure('virtual_machines: {win: {socket: /run/vm/win/qmp.sock, delay: 5, ports: [1-2]}}\n')
         self.start_guest()
         self.host.plug('2', 'kbd')
-        self.wait_device('1-2', 'waiting')
-        self.assertEqual(self.device('1-2')['reason'], 'delay')
-        self.assertGreater(self.wait_device('1-2')['latency_usec'], 2_000_000)
+        self.wait_for(lambda: self.device('1-2'), lambda d: d is not None and d['reason'] == 'delay')
+        self.assertEqual(self.device('1-2')['state'], 'waiting')
+        self.assertGreater(self.wait_device('1-2')['latency_usec'], 5_000_000)
 
 
 if __name__ == '__main__':
