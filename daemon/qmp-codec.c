@@ -201,6 +201,7 @@ hp_qmp_message_parse (GBytes *text, GError **error)
   gsize length = g_bytes_get_size (text);
   const char *data = length > 0 ? g_bytes_get_data (text, NULL) : "";
   JsonNode *root;
+  const char *event;
 
   if (!g_utf8_validate_len (data, length, NULL))
     {
@@ -217,7 +218,7 @@ hp_qmp_message_parse (GBytes *text, GError **error)
     }
   root = json_parser_get_root (parser);
   message->id = g_strdup (hp_json_string (root, "id"));
-  message->event = g_strdup (hp_json_string (root, "event"));
+  event = hp_json_string (root, "event");
   if (hp_json_member (root, "QMP") != NULL)
     take_member (message, HP_QMP_GREETING, hp_json_member (root, "QMP"));
   else if (hp_json_member (root, "return") != NULL)
@@ -227,8 +228,11 @@ hp_qmp_message_parse (GBytes *text, GError **error)
       message->kind = HP_QMP_FAILURE;
       message->failure = failure_of (hp_json_member (root, "error"));
     }
-  else if (message->event != NULL)
-    take_member (message, HP_QMP_EVENT, hp_json_member (root, "data"));
+  else if (event != NULL)
+    {
+      message->event = g_strdup (event);
+      take_member (message, HP_QMP_EVENT, hp_json_member (root, "data"));
+    }
   else
     {
       g_set_error_literal (error, HP_QMP_ERROR, HP_QMP_ERROR_PROTOCOL,

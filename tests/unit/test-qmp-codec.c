@@ -255,7 +255,7 @@ test_messages (void)
     { "{\"event\": \"A\", \"data\": 5}", HP_QMP_EVENT, NULL, "A", "5" },
     /* Of two the last counts; of all that a message may be, the answer. */
     { "{\"return\": 1, \"return\": 2, \"id\": \"a\", \"id\": \"b\"}", HP_QMP_RETURN, "b", NULL, "2" },
-    { "{\"event\": \"A\", \"return\": 1}", HP_QMP_RETURN, NULL, "A", "1" },
+    { "{\"event\": \"A\", \"return\": 1}", HP_QMP_RETURN, NULL, NULL, "1" },
     { "{\"error\": {}, \"return\": 1}", HP_QMP_RETURN, NULL, NULL, "1" },
     /* A NUL cannot be in a string of C: what is before it is what there is. */
     { "{\"event\": \"A\\u0000B\"}", HP_QMP_EVENT, NULL, "A", NULL },
