@@ -44,7 +44,8 @@ class Attach(case.Case):
         bus.wait_until(lambda: len(self.daemon.descriptors()) == opened, "as many descriptors as before")
 
         self.tree.unplug("3-1")
-        self.assertEqual(api.wait_heard("DeviceDetached")[:4], (path, "3-1", case.port_id("1"), "vm"))
+        self.assertEqual(api.wait_heard("DeviceDetached"), (path, "3-1", case.port_id("1"), "vm",
+                                                            {"description": "SanDisk Ultra (0781:5581)"}))
         self.assertEqual(machine.wait_command("device_del"), {"id": device["QemuId"]})
         api.wait(lambda: api.device("3-1") is None, "the device's object gone")
         self.assertEqual(api.port("3-1")["State"], "active")
