@@ -146,6 +146,28 @@ class Attach(case.Case):
         self.tree.replug("3-1")
         api.wait_device("3-1", "attached", "attached")
 
+    def test_pulled_out_meanwhile(self):
+        api, machine = self.begin()
+        for command, method, arguments in (("device_add", "AttachDevice", ("3-2", "vm", {})),
+                                           ("device_del", "DetachDevice", ("3-2", {}))):
+            self.tree.plug("3-2")
+            api.wait_device("3-2", "host")
+            if method == "DetachDevice":
+                api.call("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
+
+            def pull_out(arguments, name=command):
+                machine.hooks.clear()
+                self.tree.unplug("3-2")
+                api.wait(lambda: api.device("3-2") is None, "seen to be gone")
+                return machine.execute(name, arguments)
+            machine.hooks[command] = pull_out
+            finish = api.begin(method, "ssa{sv}" if len(arguments) == 3 else "sa{sv}", arguments)
+            if method == "AttachDevice":
+                self.assertIn("device 3-2 was pulled out", self.fails("NoSuchDevice", finish))
+            else:
+                finish()
+            bus.wait_until(lambda: not machine.devices, "nothing left in the machine")
+
     def test_delay(self):
         api, machine = self.begin(delay=0.6)
         self.tree.plug("3-1")
@@ -284,6 +306,28 @@ class Places(case.Case):
         api, _machine = self.begin(controllers={})
         self.tree.plug("3-1")
         self.assertIn("-device qemu-xhci", api.wait_device("3-1", "failed", "no-guest-port")["Message"])
+
+    def test_others_leave(self):
+        machine = self.add_peer(controllers={"xhci": ("qemu-xhci", "xhci.0", 1, 1)})
+        machine.foreign["kbd"] = ("xhci.0", "1")
+        api = self.start(self.config(self.machine(ports=["3-1"])))
+        self.tree.plug("3-1")
+        api.wait_device("3-1", "failed", "no-guest-port")
+        self.assertEqual(api.vm("vm")["GuestBuses"], [("xhci.0", "qemu-xhci", 1, 1)])
+        del machine.foreign["kbd"]
+        machine.event("DEVICE_DELETED", device="kbd", path="/machine/peripheral/kbd")
+        api.wait(lambda: api.vm("vm")["GuestBuses"][0][3] == 0, "the port free")
+        api.wait_device("3-1", "attached")
+
+    def test_one_without_a_name_leaves(self):
+        api, machine = self.begin(controllers={"xhci": ("qemu-xhci", "xhci.0", 1, 1)})
+        machine.foreign["late"] = ("xhci.0", "1")
+        machine.hooks["human-monitor-command"] = lambda _arguments: ""
+        self.tree.plug("3-1")
+        api.wait_device("3-1", "failed", "no-guest-port")
+        machine.foreign.clear()
+        machine.event("DEVICE_DELETED", path="/machine/peripheral-anon/device[0]")
+        api.wait_device("3-1", "attached")
 
     def test_deleted_by_others(self):
         api, machine = self.begin()
