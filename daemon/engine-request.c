@@ -269,7 +269,7 @@ save_next (HpEngine *engine)
   change = g_task_get_task_data (task);
   change->state = hp_state_copy (engine->state);
   if (change->choice != NULL)
-    g_hash_table_replace (change->state->choices, g_strdup (change->port), hp_choice_copy (change->choice));
+    hp_state_put (change->state, hp_choice_copy (change->choice));
   else
     g_hash_table_remove (change->state->choices, change->port);
   engine->saving = TRUE;
