@@ -253,7 +253,7 @@ class Attach(case.Case):
 
     def test_plug_storm(self):
         api, machine = self.begin(ports=["3-1", "3-2", "3-3"])
-        for turn in range(12):
+        for turn in range(8):
             self.tree.plug("3-1", product="Stick %d" % turn)
             self.tree.plug("3-%d" % (2 + turn % 2))
             self.tree.unplug("3-%d" % (2 + turn % 2))

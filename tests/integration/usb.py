@@ -10,6 +10,7 @@ import os
 import shutil
 import struct
 import threading
+import time
 
 import gi
 
@@ -78,6 +79,7 @@ class UsbTree:
         self.ioctls = []  # (node, name, argument)
         self.lock = threading.RLock()  # ioctls come in a thread of umockdev's
         self.numbers = {}
+        self.burst = 0
         self.handlers = {}
         self.kept = []  # descriptors of removed folders: no later device gets their inode number
         for path in ("sys/bus/usb/devices", "sys/bus/usb/drivers", "sys/bus/pci", "dev/bus/usb"):
@@ -280,6 +282,9 @@ class UsbTree:
     def uevent(self, path, action):
         with self.lock:
             self.testbed.uevent(path[len(self.root):], action)
+            self.burst += 1
+            if self.burst % 25 == 0:
+                time.sleep(0.02)  # umockdev gives up when about 150 events are not read
 
     # --- usbfs ---
 
