@@ -227,7 +227,7 @@ class Attach(case.Case):
         api, machine = self.begin()
         plugged = self.tree.plug("3-1", event=False)
         os.unlink(self.tree.root + plugged.node)
-        self.tree.uevent(plugged.path, "add")
+        self.tree.uevent(plugged, "add")
         device = api.wait_device("3-1", "failed", "open-failed")
         self.assertIn("opening /dev/bus/usb/003/", device["Message"])
         self.assertEqual(machine.commands("add-fd"), [])
@@ -244,7 +244,7 @@ class Attach(case.Case):
             api.wait(lambda: (api.device("3-1") or {}).get("Product") == "Other", "the other one seen")
             return machine.execute("device_add", arguments)
         machine.hooks["device_add"] = replug
-        self.tree.uevent(first.path, "add")
+        self.tree.uevent(first, "add")
         self.assertGreater(api.wait_heard("DeviceAttached")[4]["latency-usec"], 200000)
         api.wait_heard("DeviceAttached", 2)
         device = api.wait_device("3-1", "attached")

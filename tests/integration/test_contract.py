@@ -228,7 +228,7 @@ class HostileDevices(case.Case):
             device = self.tree.plug("3-1", event=False, product="Try %d" % number)
             with open(os.path.join(device.path, "descriptors"), "wb") as file:
                 file.write(data)
-            self.tree.uevent(device.path, "add")
+            self.tree.uevent(device, "add")
             api.wait(lambda wanted="Try %d" % number: (api.device("3-1") or {}).get("Product") == wanted
                      and api.device("3-1")["State"] in ("attached", "failed"), "seen and tried")
             self.tree.unplug("3-1")

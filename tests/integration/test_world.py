@@ -106,7 +106,7 @@ class Ports(case.Case):
         api.wait_port("3-2.1", State="waiting", Present=True)
         # The controller comes later, as with a dock.
         self.tree.add_controller("0000:00:1a.0", (1,), (2,))
-        self.tree.uevent(self.tree.devices["usb1"].path, "add")
+        self.tree.uevent(self.tree.devices["usb1"], "add")
         port = api.wait_port("1-1", State="waiting", Present=True)
         self.assertEqual(port["Id"], case.port_id("1", 2, "pci-0000:00:1a.0"))
         self.assertEqual(sorted(api.vm("vm")["Ports"]), [case.port_id("2.1"), port["Id"]])
@@ -117,7 +117,7 @@ class Ports(case.Case):
     def test_over_current_is_told(self):
         api = self.start()
         self.tree.set_port("3-1", over_current_count="1\n")
-        self.tree.uevent(self.tree.devices["usb3"].path, "change")
+        self.tree.uevent(self.tree.devices["usb3"], "change")
         api.wait_port("3-1", OverCurrent=1)
         self.assertIn(("org.hotplugger1.Port", {"OverCurrent": 1}, []), api.heard("PropertiesChanged"))
 
