@@ -7,17 +7,14 @@
 static void
 emit (HpEngine *engine, const char *signal, const HpAttachment *attachment)
 {
-  const HpDevice *device = hp_topology_device (engine->topology, attachment->device);
   const HpPort *port = hp_topology_port_at (engine->topology, attachment->device);
-  g_autofree char *description =
-      device != NULL && device->instance == attachment->instance ? hp_device_describe (device) : g_strdup ("");
   g_autofree char *message = hp_reason_sentence (attachment->reason, attachment->vm, attachment->detail);
   gint64 now = g_get_monotonic_time ();
   HpAttachmentEvent event = {
     .device = attachment->device,
     .port = port != NULL ? port->id : "",
     .vm = attachment->vm,
-    .description = description,
+    .description = attachment->description != NULL ? attachment->description : "",
     .guest_bus = attachment->bus != NULL ? attachment->bus : "",
     .guest_port = attachment->port,
     .reason = hp_reason_code (attachment->reason),
@@ -117,6 +114,8 @@ hp_engine_attach_device (HpEngine *engine, const HpAction *action)
         hp_world_add_attachment (engine->world, device->name, device->instance, action->vm, HP_ATTACHMENT_ATTACHING);
   attachment->state = HP_ATTACHMENT_ATTACHING;
   attachment->attempts++;
+  g_free (attachment->description);
+  attachment->description = hp_device_describe (device);
   hp_world_touch (engine->world, device);
   port = hp_topology_port_at (engine->topology, device->name);
   step = hp_step_new (engine, device->name, device->instance);

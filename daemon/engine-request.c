@@ -269,11 +269,7 @@ save_next (HpEngine *engine)
   change = g_task_get_task_data (task);
   change->state = hp_state_copy (engine->state);
   if (change->choice != NULL)
-    {
-      HpChoice *choice = hp_choice_copy (change->choice);
-
-      g_hash_table_replace (change->state->choices, choice->port, choice);
-    }
+    hp_state_put (change->state, hp_choice_copy (change->choice));
   else
     g_hash_table_remove (change->state->choices, change->port);
   engine->saving = TRUE;

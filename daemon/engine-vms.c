@@ -168,7 +168,10 @@ adopt (HpEngine *engine, HpVm *vm, const HpVmDevice *found)
   attachment->port = found->port;
   attachment->reason = HP_REASON_ATTACHED;
   if (current)
-    hp_world_touch (engine->world, device);
+    {
+      attachment->description = hp_device_describe (device);
+      hp_world_touch (engine->world, device);
+    }
   if (current && assignment != NULL && hp_world_holder (engine->world, assignment) == NULL
       && g_strv_contains ((const char *const *)assignment->vms, hp_vm_name (vm)))
     hp_world_set_holder (engine->world, assignment->port, hp_vm_name (vm));

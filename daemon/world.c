@@ -14,6 +14,7 @@ attachment_free (HpAttachment *attachment)
 {
   g_free (attachment->device);
   g_free (attachment->vm);
+  g_free (attachment->description);
   g_free (attachment->id);
   g_free (attachment->bus);
   g_free (attachment->detail);

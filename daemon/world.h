@@ -35,6 +35,7 @@ typedef struct
   char *device;     /* kernel name */
   guint64 instance; /* of that device; another one now in its place makes this stale */
   char *vm;
+  char *description; /* of the device, which may be gone before it is told of; (nullable) */
   HpAttachmentState state;
   char *id;  /* QEMU's id; NULL while there is none */
   char *bus; /* guest bus and port; NULL and 0 unknown */

@@ -44,7 +44,8 @@ class Attach(case.Case):
         bus.wait_until(lambda: len(self.daemon.descriptors()) == opened, "as many descriptors as before")
 
         self.tree.unplug("3-1")
-        self.assertEqual(api.wait_heard("DeviceDetached")[:4], (path, "3-1", case.port_id("1"), "vm"))
+        self.assertEqual(api.wait_heard("DeviceDetached"), (path, "3-1", case.port_id("1"), "vm",
+                                                            {"description": "SanDisk Ultra (0781:5581)"}))
         self.assertEqual(machine.wait_command("device_del"), {"id": device["QemuId"]})
         api.wait(lambda: api.device("3-1") is None, "the device's object gone")
         self.assertEqual(api.port("3-1")["State"], "active")
@@ -145,6 +146,28 @@ class Attach(case.Case):
         self.tree.replug("3-1")
         api.wait_device("3-1", "attached", "attached")
 
+    def test_pulled_out_meanwhile(self):
+        api, machine = self.begin()
+        for command, method, arguments in (("device_add", "AttachDevice", ("3-2", "vm", {})),
+                                           ("device_del", "DetachDevice", ("3-2", {}))):
+            self.tree.plug("3-2")
+            api.wait_device("3-2", "host")
+            if method == "DetachDevice":
+                api.call("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
+
+            def pull_out(arguments, name=command):
+                machine.hooks.clear()
+                self.tree.unplug("3-2")
+                api.wait(lambda: api.device("3-2") is None, "seen to be gone")
+                return machine.execute(name, arguments)
+            machine.hooks[command] = pull_out
+            finish = api.begin(method, "ssa{sv}" if len(arguments) == 3 else "sa{sv}", arguments)
+            if method == "AttachDevice":
+                self.assertIn("device 3-2 was pulled out", self.fails("NoSuchDevice", finish))
+            else:
+                finish()
+            bus.wait_until(lambda: not machine.devices, "nothing left in the machine")
+
     def test_delay(self):
         api, machine = self.begin(delay=0.6)
         self.tree.plug("3-1")
@@ -204,7 +227,7 @@ class Attach(case.Case):
         api, machine = self.begin()
         plugged = self.tree.plug("3-1", event=False)
         os.unlink(self.tree.root + plugged.node)
-        self.tree.uevent(plugged.path, "add")
+        self.tree.uevent(plugged, "add")
         device = api.wait_device("3-1", "failed", "open-failed")
         self.assertIn("opening /dev/bus/usb/003/", device["Message"])
         self.assertEqual(machine.commands("add-fd"), [])
@@ -221,7 +244,7 @@ class Attach(case.Case):
             api.wait(lambda: (api.device("3-1") or {}).get("Product") == "Other", "the other one seen")
             return machine.execute("device_add", arguments)
         machine.hooks["device_add"] = replug
-        self.tree.uevent(first.path, "add")
+        self.tree.uevent(first, "add")
         self.assertGreater(api.wait_heard("DeviceAttached")[4]["latency-usec"], 200000)
         api.wait_heard("DeviceAttached", 2)
         device = api.wait_device("3-1", "attached")
@@ -230,7 +253,7 @@ class Attach(case.Case):
 
     def test_plug_storm(self):
         api, machine = self.begin(ports=["3-1", "3-2", "3-3"])
-        for turn in range(12):
+        for turn in range(8):
             self.tree.plug("3-1", product="Stick %d" % turn)
             self.tree.plug("3-%d" % (2 + turn % 2))
             self.tree.unplug("3-%d" % (2 + turn % 2))
@@ -283,6 +306,28 @@ class Places(case.Case):
         api, _machine = self.begin(controllers={})
         self.tree.plug("3-1")
         self.assertIn("-device qemu-xhci", api.wait_device("3-1", "failed", "no-guest-port")["Message"])
+
+    def test_others_leave(self):
+        machine = self.add_peer(controllers={"xhci": ("qemu-xhci", "xhci.0", 1, 1)})
+        machine.foreign["kbd"] = ("xhci.0", "1")
+        api = self.start(self.config(self.machine(ports=["3-1"])))
+        self.tree.plug("3-1")
+        api.wait_device("3-1", "failed", "no-guest-port")
+        self.assertEqual(api.vm("vm")["GuestBuses"], [("xhci.0", "qemu-xhci", 1, 1)])
+        del machine.foreign["kbd"]
+        machine.event("DEVICE_DELETED", device="kbd", path="/machine/peripheral/kbd")
+        api.wait(lambda: api.vm("vm")["GuestBuses"][0][3] == 0, "the port free")
+        api.wait_device("3-1", "attached")
+
+    def test_one_without_a_name_leaves(self):
+        api, machine = self.begin(controllers={"xhci": ("qemu-xhci", "xhci.0", 1, 1)})
+        machine.foreign["late"] = ("xhci.0", "1")
+        machine.hooks["human-monitor-command"] = lambda _arguments: ""
+        self.tree.plug("3-1")
+        api.wait_device("3-1", "failed", "no-guest-port")
+        machine.foreign.clear()
+        machine.event("DEVICE_DELETED", path="/machine/peripheral-anon/device[0]")
+        api.wait_device("3-1", "attached")
 
     def test_deleted_by_others(self):
         api, machine = self.begin()

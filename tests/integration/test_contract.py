@@ -147,7 +147,7 @@ class Contract(case.Case):
 
     def test_hostile_texts(self):
         api = self.begin()
-        before = self.resident()
+        before = self.daemon.resident()
         texts = ["", "x" * (1 << 20), "3-" + "1" * 5000, "../../etc/passwd", "%s%n%s", "\x1b[31m", "\u202e3-1", "3-1\n",
                  " 3-1", "-1", "/", "/" * 4000, "\U0001f50c", bus.ROOT + "/device/" + "_2d" * 1000, "a:b",
                  "/sys" * 500 + "/usb3/3-1"]
@@ -161,14 +161,9 @@ class Contract(case.Case):
                         self.assertRegex(name, r"InvalidArgs$|NoSuch(Port|Device|VirtualMachine)$")
                         self.assertLess(len(caught.exception.message), 6000)
         self.assertEqual(self.polkit.asked, [])
-        self.assertLess(self.resident() - before, 16 * 1024)
+        self.assertLess(self.daemon.resident() - before, 16 * 1024)
         self.assertEqual(api.device("3-1")["State"], "attached")
         self.assertEqual(os.listdir(self.daemon.state), [])
-
-    def resident(self):
-        """KiB."""
-        with open("/proc/%d/status" % self.daemon.process.pid, encoding="ascii") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
 
     def test_other_calls(self):
         api = self.begin()
@@ -233,7 +228,7 @@ class HostileDevices(case.Case):
             device = self.tree.plug("3-1", event=False, product="Try %d" % number)
             with open(os.path.join(device.path, "descriptors"), "wb") as file:
                 file.write(data)
-            self.tree.uevent(device.path, "add")
+            self.tree.uevent(device, "add")
             api.wait(lambda wanted="Try %d" % number: (api.device("3-1") or {}).get("Product") == wanted
                      and api.device("3-1")["State"] in ("attached", "failed"), "seen and tried")
             self.tree.unplug("3-1")

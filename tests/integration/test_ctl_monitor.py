@@ -75,7 +75,7 @@ class Monitor(case.Case):
                          r"after \d+\.\d ms\n$")
         self.tree.unplug("3-1")
         watch.until("  unplugged  3-1  \"SanDisk Ultra (0781:5581)\" from " + case.port_id("1"))
-        watch.until("  detached   3-1  ", " from vm")
+        watch.until("  detached   3-1  \"SanDisk Ultra (0781:5581)\" from vm")
         self.ctl("assign", "3-2", "vm")
         watch.until("  port       %s is assigned to vm" % case.port_id("2"))
         self.ctl("unassign", "3-2")

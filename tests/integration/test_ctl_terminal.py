@@ -82,7 +82,7 @@ class Passwords(TerminalCase):
         self.polkit.answer = "hang"
 
     def begin(self):
-        terminal = self.terminal("assign", "3-3", "vm", user=NOBODY, GCOV_PREFIX="/nonexistent")
+        terminal = self.terminal("assign", "3-3", "vm", user=NOBODY)
         caller, action, _details, flags = self.polkit.wait_asked(1)
         self.assertEqual((action, flags), ("org.hotplugger1.assign", 1))
         self.assertEqual(len(self.polkit.agents), 1)
@@ -125,8 +125,7 @@ class Passwords(TerminalCase):
 
     def test_not_to_be_asked(self):
         self.polkit.answer = "challenge"
-        status, text = self.terminal("assign", "3-3", "vm", "--no-ask-password", user=NOBODY,
-                                     GCOV_PREFIX="/nonexistent").end()
+        status, text = self.terminal("assign", "3-3", "vm", "--no-ask-password", user=NOBODY).end()
         self.assertEqual(status, 4)
         self.assertIn("hint: run it on a terminal and without --no-ask-password", text)
         self.assertEqual((self.polkit.agents, self.polkit.asked[-1][3]), ([], 0))

@@ -46,7 +46,7 @@ class Faults(case.Case):
     def test_endless_line(self):
         sick = self.add_peer("sick", greeting=None)
         api = self.begin()
-        before = self.resident()
+        before = self.daemon.resident()
 
         sick.wait(lambda: sick.client, "the daemon there")
         try:
@@ -59,12 +59,7 @@ class Faults(case.Case):
         vm = api.wait_vm("sick", "failed", "not-qmp")
         self.assertIn("a message is longer than any answer of QEMU", vm["Message"])
         self.assert_healthy()
-        self.assertLess(self.resident() - before, 64 * 1024)
-
-    def resident(self):
-        """KiB."""
-        with open("/proc/%d/status" % self.daemon.process.pid, encoding="ascii") as file:
-            return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+        self.assertLess(self.daemon.resident() - before, 64 * 1024)
 
     def test_deeply_nested(self):
         self.speaks(b"[" * 100000 + b"\r\n", "")

@@ -6,6 +6,7 @@ import unittest
 
 import bus
 import case
+import ctl
 import daemon
 import polkit
 import tap
@@ -179,37 +180,37 @@ class Real(unittest.TestCase):
 
     def hotplugctl(self, *words, uid=65534):
         """Its exit status and what it says on standard error."""
-        environment = bus.plain_environment(DBUS_SYSTEM_BUS_ADDRESS=self.bus.address, GCOV_PREFIX="/nonexistent")
-        setpriv = ["setpriv", "--reuid=%d" % uid, "--regid=%d" % uid, "--clear-groups"] if uid else []
-        result = subprocess.run([*setpriv, os.environ["HOTPLUGCTL"], *words], env=environment, text=True, check=False,
+        environment = bus.plain_environment(DBUS_SYSTEM_BUS_ADDRESS=self.bus.address)
+        prefix = ctl.as_user(uid) if uid else []
+        result = subprocess.run([*prefix, ctl.HOTPLUGCTL, *words], env=environment, text=True, check=False,
                                 stdin=subprocess.DEVNULL, capture_output=True, timeout=20, cwd="/")
         return result.returncode, result.stderr
 
     def test_all_of_it(self):
-        ctl = self.hotplugctl
-        self.assertEqual(ctl("ports"), (0, ""))
+        run = self.hotplugctl
+        self.assertEqual(run("ports"), (0, ""))
         # Allowed by the rule, which sees the port and the machine.
-        self.assertEqual(ctl("assign", "usb3-port1", "allowed"), (0, ""))
+        self.assertEqual(run("assign", "usb3-port1", "allowed"), (0, ""))
         # No rule says anything: a password is wanted, which nobody can be asked for here.
         for words in (("assign", "3-1", "other"), ("assign", "3-2", "allowed"), ("reload",)):
-            status, message = ctl(*words)
+            status, message = run(*words)
             self.assertEqual(status, 4, message)
             self.assertIn("needs a password", message)
             self.assertIn("hint: run it on a terminal", message)
         # Denied by the rule.
-        status, message = ctl("unassign", "3-1")
+        status, message = run("unassign", "3-1")
         self.assertEqual(status, 4, message)
         self.assertIn("is not allowed for this user", message)
         # Root may.
-        self.assertEqual(ctl("assign", "3-2", "other", uid=0), (0, ""))
-        self.assertEqual(ctl("reload", uid=0), (0, ""))
+        self.assertEqual(run("assign", "3-2", "other", uid=0), (0, ""))
+        self.assertEqual(run("reload", uid=0), (0, ""))
         # With polkit gone nobody may, and everybody may look.
         self.polkit.stop()
         for uid in (0, 65534):
-            status, message = ctl("assign", "3-1", "allowed", uid=uid)
+            status, message = run("assign", "3-1", "allowed", uid=uid)
             self.assertEqual(status, 4, message)
             self.assertIn("check that polkit runs", message)
-        self.assertEqual(ctl("status"), (0, ""))
+        self.assertEqual(run("status"), (0, ""))
 
 
 if __name__ == "__main__":

@@ -74,8 +74,9 @@ class Crash(case.Case):
     """After SIGKILL the service manager starts it again, with the descriptors it has kept."""
 
     def crash(self):
+        self.wait_claims("3-1", "4-1")
         self.daemon.kill()
-        self.wait_claims()
+        self.wait_claims()  # umockdev has seen the end of it, too
 
     def test_adopts_what_is_attached(self):
         machine = self.add_peer()

@@ -12,6 +12,7 @@ import struct
 import threading
 
 import gi
+import uevent
 
 gi.require_version("UMockdev", "1.0")
 from gi.repository import UMockdev  # noqa: E402
@@ -78,6 +79,7 @@ class UsbTree:
         self.ioctls = []  # (node, name, argument)
         self.lock = threading.RLock()  # ioctls come in a thread of umockdev's
         self.numbers = {}
+        self.sender = uevent.Sender(self.root)
         self.handlers = {}
         self.kept = []  # descriptors of removed folders: no later device gets their inode number
         for path in ("sys/bus/usb/devices", "sys/bus/usb/drivers", "sys/bus/pci", "dev/bus/usb"):
@@ -241,13 +243,13 @@ class UsbTree:
         return device
 
     def _tell_added(self, device):
-        self.uevent(device.path, "add")
+        self.uevent(device, "add")
         for number in range(len(device.interfaces) if device.configured else 0):
-            self.uevent(os.path.join(device.path, self._interface(device, number)), "add")
-        self.uevent(device.path, "bind")
+            self._uevent_interface(device, number, "add")
+        self.uevent(device, "bind")
 
     def unplug(self, name, event=True):
-        """Sysfs is gone by the time the event comes; only what umockdev needs for the event stays that long."""
+        """Sysfs is gone by the time the event comes."""
         with self.lock:
             for other in [other for other in self.devices if self._is_child(other, name)]:
                 self.unplug(other, event)
@@ -257,16 +259,10 @@ class UsbTree:
             if not name.startswith("usb"):
                 os.unlink(os.path.join(self.port_path(name), "device"))
             os.unlink(os.path.join(device.path, "devnum"))  # first, so that nobody takes what is left for a device
-            for entry in os.listdir(device.path):
-                path = os.path.join(device.path, entry)
-                if os.path.isdir(path) and not os.path.islink(path):
-                    shutil.rmtree(path)
-                elif entry not in ("uevent", "subsystem"):
-                    os.unlink(path)
+            shutil.rmtree(device.path)
             os.unlink(self.root + device.node)  # open descriptors go on, to an error
             if event:
-                self.uevent(device.path, "remove")
-            shutil.rmtree(device.path)
+                self.uevent(device, "remove")
 
     @staticmethod
     def _is_child(name, hub):
@@ -277,9 +273,15 @@ class UsbTree:
         self.unplug(name)
         return self.plug(name, **arguments)
 
-    def uevent(self, path, action):
+    def uevent(self, device, action):
         with self.lock:
-            self.testbed.uevent(path[len(self.root):], action)
+            self.sender.send(action, device.path[len(self.root + "/sys"):], "usb", DEVTYPE="usb_device",
+                             DEVNAME=device.node, BUSNUM="%03d" % device.bus, DEVNUM="%03d" % device.number)
+
+    def _uevent_interface(self, device, number, action):
+        path = os.path.join(device.path, self._interface(device, number))
+        with self.lock:
+            self.sender.send(action, path[len(self.root + "/sys"):], "usb", DEVTYPE="usb_interface")
 
     # --- usbfs ---
 
@@ -343,7 +345,7 @@ class UsbTree:
         if device.hub_ports < 0:
             self._make_hub(device, -device.hub_ports)
         for number in range(len(device.interfaces)):
-            self.uevent(os.path.join(device.path, self._interface(device, number)), "add")
+            self._uevent_interface(device, number, "add")
         return 0
 
     def _on_driver(self, _client, device, raw):
