@@ -123,13 +123,13 @@ class Hotplugd:
             environment.update(self.tree.environment())
         return environment
 
-    def start(self, prefix=(), options=(), ready=True, **environment):
+    def start(self, prefix=(), options=(), ready=True, program=HOTPLUGD, **environment):
         """@prefix: words before the daemon's own, in whose environment umockdev is not."""
         assert self.process is None
         since = len(self.manager.told)
         variables = self.environment(**environment)
         preload = variables.pop("LD_PRELOAD", None)
-        words = [HOTPLUGD, "--config", self.config, *options]
+        words = [program, "--config", self.config, *options]
         kept = dict(self.manager.store)
         if preload:
             words = ["env", "LD_PRELOAD=" + preload, *words]

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Broken and hostile things on a machine's socket: each is told of for what it is, and holds nobody else up."""
 import os
+import shutil
 import socket
 import time
 
 import bus
 import case
+import daemon
 import peer
 import tap
 
@@ -207,8 +209,10 @@ class Sockets(case.Case):
         os.chmod(self.folder, 0o755)
         os.chmod(self.daemon.manager.path, 0o666)
         self.daemon.configure(self.config(self.machine()))
+        # Where it was built may be a folder that others cannot look into.
+        program = shutil.copy(daemon.HOTPLUGD, self.folder)
         self.daemon.start(prefix=["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--reuid=65534", "--regid=65534",
-                                  "--clear-groups"])
+                                  "--clear-groups"], program=program)
         self.api = bus.Api(self.bus)
         self.addCleanup(self.api.close)
         vm = self.api.wait_vm("vm", "failed", "no-access")
