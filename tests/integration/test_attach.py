@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """From the plug to the machine and back, with a scripted QEMU."""
 import os
+import threading
 import time
 
 import bus
@@ -154,18 +155,22 @@ class Attach(case.Case):
             api.wait_device("3-2", "host")
             if method == "DetachDevice":
                 api.call("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
+            gone = threading.Event()
 
-            def pull_out(arguments, name=command):
+            def pull_out(arguments, name=command, tell=gone.set):
                 machine.hooks.clear()
                 self.tree.unplug("3-2")
                 api.wait(lambda: api.device("3-2") is None, "seen to be gone")
-                return machine.execute(name, arguments)
+                value = machine.execute(name, arguments)
+                tell()
+                return value
             machine.hooks[command] = pull_out
             finish = api.begin(method, "ssa{sv}" if len(arguments) == 3 else "sa{sv}", arguments)
             if method == "AttachDevice":
                 self.assertIn("device 3-2 was pulled out", self.fails("NoSuchDevice", finish))
             else:
                 finish()
+            self.assertTrue(gone.wait(10))
             bus.wait_until(lambda: not machine.devices, "nothing left in the machine")
 
     def test_delay(self):

@@ -213,7 +213,9 @@ class State(case.Case):
         self.assertEqual(stat.S_IMODE(os.stat(self.daemon.state_file).st_mode), 0o600)
         self.assertEqual(os.listdir(self.daemon.state), ["state.json"])
         for end in (self.daemon.stop, self.daemon.kill):
+            self.wait_claims("3-2", "4-2")
             end()
+            self.wait_claims()
             self.start(None)
             self.api.wait(lambda: self.api.ports() == ports, "all as before")
         self.assertEqual((ports["3-2"]["VirtualMachines"], ports["3-2"]["Origin"], ports["3-2"]["Reserve"],
