@@ -37,6 +37,24 @@ add_configured (HpEngine *engine, HpPolicy *policy, const HpConfigVm *vm)
     }
 }
 
+/* They are shown under the names that they were given. */
+static void
+mark_unresolved (HpEngine *engine)
+{
+  for (guint i = 0; i < engine->unresolved->len; i++)
+    hp_engine_mark_port (engine, ((const HpUnresolved *)g_ptr_array_index (engine->unresolved, i))->text);
+}
+
+/* Machines that ports are assigned to, but that the configuration does not name, are shown as well. */
+static void
+tell_unknown_vms (HpEngine *engine, const HpPolicy *policy)
+{
+  g_auto (GStrv) names = hp_engine_unknown_vms (engine, policy);
+
+  for (guint i = 0; names[i] != NULL; i++)
+    hp_engine_vm_changed (engine, names[i]);
+}
+
 static void
 mark_assignments (HpEngine *engine, const HpPolicy *policy)
 {
@@ -70,6 +88,7 @@ hp_engine_rebuild_policy (HpEngine *engine)
   GHashTableIter iter;
   gpointer value;
 
+  mark_unresolved (engine);
   g_ptr_array_set_size (engine->unresolved, 0);
   for (guint i = 0; i < engine->config->vms->len; i++)
     add_configured (engine, policy, g_ptr_array_index (engine->config->vms, i));
@@ -81,7 +100,10 @@ hp_engine_rebuild_policy (HpEngine *engine)
       hp_policy_put (policy, hp_assignment_new (choice->port, (const char *const *)choice->vms, choice->reserve, TRUE,
                                                 "run time"));
     }
+  mark_unresolved (engine);
   mark_assignments (engine, old);
+  tell_unknown_vms (engine, old);
+  tell_unknown_vms (engine, policy);
   engine->world->policy = policy;
   hp_policy_free (old);
   refresh_holders (engine);

@@ -104,6 +104,10 @@ void hp_engine_refresh_holder (HpEngine *engine, const HpAssignment *assignment)
 /* The devices that have an attachment to @vm. (transfer full): names */
 GPtrArray *hp_engine_devices_of (HpEngine *engine, const char *vm);
 
+/* engine-view.c */
+/* The machines in @policy that the configuration does not know, each once. (transfer full) */
+char **hp_engine_unknown_vms (HpEngine *engine, const HpPolicy *policy);
+
 /* engine-config.c */
 void hp_engine_take_config (HpEngine *engine, HpConfig *config);
 void hp_engine_rebuild_policy (HpEngine *engine);

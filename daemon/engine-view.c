@@ -243,15 +243,43 @@ copy_buses (HpVm *vm)
   return copies;
 }
 
+/* A machine that has ports, but that nobody has told the socket of. NULL where it has no ports either. */
+static HpVmView *
+unknown_vm_view (HpEngine *engine, const char *name)
+{
+  g_autoptr (GPtrArray) assignments = hp_policy_list_for_vm (engine->world->policy, name);
+  HpVmView *view;
+
+  if (assignments->len == 0)
+    return NULL;
+  view = g_new0 (HpVmView, 1);
+  view->name = text (name);
+  view->socket = text (NULL);
+  view->origin = text (NULL);
+  view->state = text ("unknown");
+  view->reason = text (hp_reason_code (HP_REASON_VM_UNKNOWN));
+  view->message = hp_reason_sentence (HP_REASON_VM_UNKNOWN, name, NULL);
+  view->run_state = text (NULL);
+  view->version = text (NULL);
+  view->uid = G_MAXUINT32;
+  view->buses = copy_buses (NULL);
+  view->ports = ports_of_vm (engine, name);
+  view->devices = devices_in_vm (engine, name);
+  return view;
+}
+
 HpVmView *
 hp_engine_vm_view (HpEngine *engine, const char *name)
 {
-  HpVm *vm = g_hash_table_lookup (engine->vms, name);
   const HpConfigVm *configured = hp_config_vm (engine->config, name);
+  HpVm *vm = g_hash_table_lookup (engine->vms, name);
   HpVmView *view;
 
+  /* One whose socket was changed is still there while it lets go of its devices. */
+  if (vm == NULL && configured != NULL)
+    vm = g_hash_table_lookup (engine->retiring, name);
   if (vm == NULL)
-    return NULL;
+    return unknown_vm_view (engine, name);
   view = g_new0 (HpVmView, 1);
   view->name = text (name);
   view->socket = text (hp_vm_socket (vm));
@@ -307,12 +335,33 @@ hp_engine_device_names (HpEngine *engine)
 }
 
 char **
+hp_engine_unknown_vms (HpEngine *engine, const HpPolicy *policy)
+{
+  g_autoptr (GPtrArray) assignments = hp_policy_list (policy);
+  g_autoptr (GHashTable) met = g_hash_table_new (g_str_hash, g_str_equal);
+  GPtrArray *names = g_ptr_array_new ();
+
+  for (guint i = 0; i < assignments->len; i++)
+    {
+      const HpAssignment *assignment = g_ptr_array_index (assignments, i);
+
+      for (guint v = 0; assignment->vms[v] != NULL; v++)
+        if (hp_config_vm (engine->config, assignment->vms[v]) == NULL && g_hash_table_add (met, assignment->vms[v]))
+          g_ptr_array_add (names, g_strdup (assignment->vms[v]));
+    }
+  return strv_of (names);
+}
+
+char **
 hp_engine_vm_names (HpEngine *engine)
 {
+  g_auto (GStrv) unknown = hp_engine_unknown_vms (engine, engine->world->policy);
   GPtrArray *names = g_ptr_array_new ();
 
   for (guint i = 0; i < engine->config->vms->len; i++)
     g_ptr_array_add (names, g_strdup (((const HpConfigVm *)g_ptr_array_index (engine->config->vms, i))->name));
+  for (guint i = 0; unknown[i] != NULL; i++)
+    g_ptr_array_add (names, g_strdup (unknown[i]));
   return strv_of (names);
 }
 
