@@ -139,6 +139,15 @@ begin (GTask *task, int fd, const char *path)
   return handshake;
 }
 
+/* The unit has PrivateTmp=yes. */
+static const char *
+hidden_hint (const char *path)
+{
+  return g_str_has_prefix (path, "/tmp/") || g_str_has_prefix (path, "/var/tmp/")
+             ? "; the service does not see the machine's /tmp: use /run"
+             : "";
+}
+
 static GError *
 connect_error (const char *path, int code)
 {
@@ -149,7 +158,7 @@ connect_error (const char *path, int code)
                           "%s: others are waiting for this monitor already, it serves one program at a time", path);
     case ENOENT:
     case ENOTDIR:
-      return g_error_new (G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "%s: there is no such socket", path);
+      return g_error_new (G_IO_ERROR, G_IO_ERROR_NOT_FOUND, "%s: there is no such socket%s", path, hidden_hint (path));
     case ECONNREFUSED:
       return g_error_new (G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED, "%s: nobody listens", path);
     default:

@@ -40,8 +40,8 @@ static const Entry entries[HP_REASON_LAST] = {
   [HP_REASON_OPEN_FAILED] = { "open-failed", "the device could not be opened; it is tried again%d" },
   [HP_REASON_QEMU_REFUSED] = { "qemu-refused", "QEMU refused it; it is tried again%d" },
   [HP_REASON_NOT_TAKEN] = { "not-taken", "QEMU took the command, but not the device; it is tried again%d" },
-  [HP_REASON_NO_SOCKET] = { "no-socket", "%v does not run, or not with this socket: start QEMU with "
-                                         "-qmp unix:PATH,server=on,wait=off%d" },
+  [HP_REASON_NO_SOCKET] = { "no-socket", "%v does not run: start it, with a QMP monitor on its socket as "
+                                         "hotplugger-config(5) tells%d" },
   [HP_REASON_NOBODY_LISTENS] = { "nobody-listens", "%v does not run: start it%d" },
   [HP_REASON_NO_ACCESS] = { "no-access", "the socket of %v cannot be reached%d" },
   [HP_REASON_NOT_QMP] = { "not-qmp", "what listens on the socket of %v does not speak QMP: it takes QEMU's -qmp, not "

@@ -36,7 +36,7 @@ class Tables(CtlCase):
             self.assertIn("windows  online   7.2.22  SanDisk Ultra (0781:5581), Logitech K120 (046d:c31c)\n", out)
             self.assertIn("\n3-2.1  Logitech K120 (046d:c31c)  windows  attached\n", out)
             self.assertIn("\n3-3    -                          linux    waiting\n", out)
-            self.assertIn("start QEMU with -qmp unix:PATH", out)
+            self.assertIn("start it, with a QMP monitor on its socket", out)
         self.assertNotIn("NAME", self.ctl("status", "--no-legend").out)
 
     def test_ports(self):

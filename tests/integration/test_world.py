@@ -232,7 +232,7 @@ class Objects(case.Case):
         vm = api.vm("a")
         self.assertEqual((vm["State"], vm["Reason"], vm["Pid"], vm["Uid"], vm["GuestBuses"], vm["Origin"]),
                          ("offline", "no-socket", 0, 4294967295, [], self.daemon.config + ":2"))
-        self.assertIn("-qmp unix:PATH", vm["Message"])
+        self.assertIn("QMP monitor on its socket", vm["Message"])
         self.daemon.configure(self.config(self.machine("b"), self.machine("c")))
         self.daemon.reload()
         self.assertEqual(list(api.vms()), ["b", "c"])
