@@ -226,6 +226,13 @@ class Objects(case.Case):
                 api.call("Set", "ssv", ("org.hotplugger1." + interface, name, GLib.Variant("s", "x")),
                          "org.freedesktop.DBus.Properties", path)
 
+    def test_ports_of_a_machine(self):
+        api = self.start(self.config(self.machine("a"), self.machine("b")))
+        for machine, ports in (("a", {"a": [case.port_id("1")], "b": []}), ("b", {"a": [], "b": [case.port_id("1")]}),
+                               ("host", {"a": [], "b": []})):
+            api.call("AssignPort", "ssa{sv}", ("3-1", machine, {}))
+            self.assertEqual({name: vm["Ports"] for name, vm in api.vms().items()}, ports)
+
     def test_machines_come_and_go(self):
         api = self.start(self.config(self.machine("a"), self.machine("b")))
         self.assertEqual(list(api.vms()), ["a", "b"])
