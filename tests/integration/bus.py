@@ -120,8 +120,8 @@ class Api:
         self.news = threading.Condition()
         self.connection.signal_subscribe(NAME, None, None, None, None, Gio.DBusSignalFlags.NONE, self._on_signal)
         # With the answer to this, the bus knows of the subscription too.
-        self.connection.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId", None,
-                                  None, Gio.DBusCallFlags.NONE, -1, None)
+        self.connection.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId",
+                                  None, None, Gio.DBusCallFlags.NONE, -1, None)
 
     def close(self):
         if not self.connection.is_closed():

@@ -307,6 +307,17 @@ class Places(case.Case):
         self.assertEqual(api.wait_device("3-1", "attached")["GuestPort"], 7)
         self.assertEqual([add["port"] for add in machine.commands("device_add")], ["8", "7"])
 
+    def test_same_place_again(self):
+        api, _machine = self.begin()
+        for name, place in (("3-1", 8), ("3-2", 7)):
+            self.tree.plug(name)
+            self.assertEqual(api.wait_device(name, "attached")["GuestPort"], place)
+        for name in ("3-1", "3-2"):
+            self.tree.unplug(name)
+        api.wait(lambda: api.vm("vm")["GuestBuses"][0][3] == 0, "all free")
+        self.tree.plug("3-2")
+        self.assertEqual(api.wait_device("3-2", "attached")["GuestPort"], 7)
+
     def test_no_controller(self):
         api, _machine = self.begin(controllers={})
         self.tree.plug("3-1")

@@ -210,7 +210,8 @@ class HostileDevices(case.Case):
         api = self.start(self.config(self.machine(ports=["3-1", "3-2", "3-3", "3-4"])))
         for name in ("3-1", "3-2", "3-3", "3-4"):
             api.wait_device(name, "attached")
-        said = [api.devices(), api.ports(), [arguments for _i, _m, _p, arguments in api.signals], self.daemon.read_log()]
+        said = [api.devices(), api.ports(), [arguments for _i, _m, _p, arguments in api.signals],
+                self.daemon.read_log()]
         for text in strings(said):
             self.assertNotRegex(text, "[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u00ad\u202a-\u202e\u2066-\u2069]")
         self.assertIn("\ufffd", api.device("3-1")["Product"])

@@ -79,7 +79,8 @@ class Tables(CtlCase):
     def test_explain(self):
         port = self.ctl("explain", "usb3-port1").out
         self.assertEqual(port.splitlines()[0], "port 3-1 (%s)" % case.port_id("1"))
-        for line in ("  ✓ the port is there: USB 2 half 3-1, SuperSpeed half 4-1", "  ✓ windows is online (QEMU 7.2.22)",
+        for line in ("  ✓ the port is there: USB 2 half 3-1, SuperSpeed half 4-1",
+                     "  ✓ windows is online (QEMU 7.2.22)",
                      "  ✓ windows has the port; the kernel keeps host drivers off it"):
             self.assertIn(line + "\n", port)
         self.assertRegex(port, r'  ✓ "SanDisk Ultra \(0781:5581\)" is attached to windows at xhci.0 port \d, after')
@@ -137,7 +138,7 @@ class Tables(CtlCase):
         self.daemon.configure("nonsense: 1\n")
         self.daemon.reload()
         out = self.ctl().out
-        self.assertIn("Configuration: %s: not taken\n  %s:1:1: expected" % (self.daemon.config, self.daemon.config), out)
+        self.assertIn("Configuration: {0}: not taken\n  {0}:1:1: expected".format(self.daemon.config), out)
         self.assertIn("Mend the configuration, then: hotplugctl reload", out)
 
 

@@ -11,7 +11,6 @@ import case
 import ctl
 import peer
 import tap
-import usb
 
 OK, FAILED, USAGE, TIMEOUT, DENIED, NOT_RUNNING, NOT_FOUND = 0, 1, 2, 3, 4, 8, 10
 NO_BUS = "unix:path=/nonexistent/bus"
@@ -59,7 +58,8 @@ class Usage(unittest.TestCase):
         self.assertNotIn(b"\x1b", result.stderr)
 
     def test_help_needs_no_bus(self):
-        for words in (["help"], ["--help"], ["-h"], ["help", "assign"], ["assign", "--help"], ["--version"], ["version"]):
+        for words in (["help"], ["--help"], ["-h"], ["help", "assign"], ["assign", "--help"], ["--version"],
+                      ["version"]):
             self.assertNotEqual(self.ctl(*words).out, "")
         self.assertIn("--reserve=MODE", self.ctl("assign", "-h").out)
         self.assertIn("hotplugd not running", self.ctl("version").out)
@@ -122,13 +122,16 @@ class Errors(case.Case):
                  "hotplugctl vms"),
                 (["devices", "--vm=x"], NOT_FOUND, "NoSuchVirtualMachine", "no virtual machine is called \"x\"",
                  "hotplugctl vms"),
-                (["attach", "dead:beef", "vm"], NOT_FOUND, "NoSuchDevice", "no device with the ids", "hotplugctl devices"),
+                (["attach", "dead:beef", "vm"], NOT_FOUND, "NoSuchDevice", "no device with the ids",
+                 "hotplugctl devices"),
                 (["explain", "x"], NOT_FOUND, "NotFound", "\"x\" is no port, device or virtual machine here",
                  "hotplugctl ports, devices and vms"),
-                (["explain", "0781:5581"], NOT_FOUND, "NotFound", "is no port, device or virtual machine", "hotplugctl"),
+                (["explain", "0781:5581"], NOT_FOUND, "NotFound", "is no port, device or virtual machine",
+                 "hotplugctl"),
                 (["attach", "0781:5581", "vm"], FAILED, "AmbiguousDevice", "fits 3-1 and 3-2", "take one of the names"),
                 (["attach", "3-2", "vm"], FAILED, "HubNotSupported", "is a hub", "assign the port"),
-                (["attach", "3-3", "off"], FAILED, "VirtualMachineNotRunning", "off does not run", "hotplugctl explain"),
+                (["attach", "3-3", "off"], FAILED, "VirtualMachineNotRunning", "off does not run",
+                 "hotplugctl explain"),
                 (["detach", "3-3"], FAILED, "NotAttached", "is in no virtual machine", "hotplugctl devices"),
                 (["assign", "", "vm"], USAGE, "InvalidArgs", "argument 'port' is empty", "")):
             with self.subTest(words):
@@ -157,8 +160,8 @@ class Errors(case.Case):
         self.begin()
         self.machine_peer.leave_unanswered("device_add")
         outcome = self.ctl("attach", "3-3", "vm", "--timeout=1", status=TIMEOUT)
-        self.assertEqual(outcome.err, "hotplugctl: hotplugd did not answer in time\nhint: what was asked for may still be "
-                         "done; --timeout=SECONDS waits longer\n")
+        self.assertEqual(outcome.err, "hotplugctl: hotplugd did not answer in time\n"
+                         "hint: what was asked for may still be done; --timeout=SECONDS waits longer\n")
 
     def test_interrupted(self):
         self.begin()
@@ -218,7 +221,8 @@ class Hostile(case.Case):
             self.api.wait_device(device, "failed")
         run = ctl.Ctl(self.bus.address)
         for words in ([], ["ports"], ["devices"], ["vms"], ["explain", "3-1"], ["explain", "3-2"], ["explain", name],
-                      ["assign", "3-4", name], ["unassign", "3-3"], ["devices", "-j"], ["-j"], ["explain", "3-1", "-j"]):
+                      ["assign", "3-4", name], ["unassign", "3-3"], ["devices", "-j"], ["-j"],
+                      ["explain", "3-1", "-j"]):
             with self.subTest(words):
                 outcome = run(*words)
                 for text in (outcome.out, outcome.err):

@@ -134,8 +134,8 @@ class Faults(case.Case):
 
     def test_hostile_answers(self):
         hostile = "\x1b[31m\u202e" + "x" * 5000
-        sick = self.add_peer("sick", greeting={"QMP": {"version": {"qemu": {"micro": -1, "minor": "x", "major": 2 ** 80},
-                                                                   "package": hostile}, "capabilities": 5}})
+        version = {"qemu": {"micro": -1, "minor": "x", "major": 2 ** 80}, "package": hostile}
+        sick = self.add_peer("sick", greeting={"QMP": {"version": version, "capabilities": 5}})
         sick.hooks["query-status"] = lambda _arguments: {"status": hostile, "running": []}
         sick.hooks["qom-list"] = lambda _arguments: [
             {"name": hostile, "type": "child<qemu-xhci>"}, {"name": "../..", "type": "child<qemu-xhci>"}, 5, None,

@@ -40,8 +40,8 @@ class Ports(case.Case):
         api = self.start(self.config(self.machine()))
         path = "/devices/pci0000:00/0000:00:14.0/usb3/3-1"
         names = {
-            "1": ["3-1", "4-1", case.port_id("1"), case.port_id("1", 3), path, "/sys" + path, "usb3-port1", "usb4-port1",
-                  "pci-0000:00:14.0-usb-0:1", "/sys/bus/usb/devices/3-1"],
+            "1": ["3-1", "4-1", case.port_id("1"), case.port_id("1", 3), path, "/sys" + path, "usb3-port1",
+                  "usb4-port1", "pci-0000:00:14.0-usb-0:1", "/sys/bus/usb/devices/3-1"],
             "2.3": ["3-2.3", "3-2-port3", case.port_id("2.3"), path.replace("3-1", "3-2/3-2.3")],
             "4.1": [case.port_id("4.1"), "3-4.1"],  # behind a hub that is not there yet
         }
@@ -53,7 +53,8 @@ class Ports(case.Case):
 
     def test_names_of_nothing(self):
         api = self.start(self.config(self.machine()))
-        for word, part in (("3-9", "has ports 1 to 4"), ("9-1", "there is no USB bus 9"), ("printer", "expected a name"),
+        for word, part in (("3-9", "has ports 1 to 4"), ("9-1", "there is no USB bus 9"),
+                           ("printer", "expected a name"),
                            ("pci-0000:00:15.0-usbv2-0:1", "no such USB controller"), ("3-1.", ""), ("3-0", ""),
                            ("/devices/pci0000:00/0000:00:15.0/usb3/3-1", "no USB controller"), ("3-1/../3-2", "")):
             with self.subTest(word):
@@ -136,8 +137,8 @@ class Devices(case.Case):
 
     def test_classes_and_speeds(self):
         cases = {"3-1": ([usb.KEYBOARD, usb.MOUSE], "1.5", "mixed", 1), "3-2": ([], "garbage", "unknown", 0),
-                 "3-3": ([(255, 0, 0, None)], "12", "vendor", 12), "4-4": ([(14, 1, 0, "uvcvideo")] * 2, "10000", "video",
-                                                                          10000)}
+                 "3-3": ([(255, 0, 0, None)], "12", "vendor", 12),
+                 "4-4": ([(14, 1, 0, "uvcvideo")] * 2, "10000", "video", 10000)}
         for name, (interfaces, speed, _class, _mbps) in cases.items():
             self.tree.plug(name, [interface if interface[3] else interface[:3] + ("x",) for interface in interfaces],
                            speed=speed)
@@ -225,6 +226,13 @@ class Objects(case.Case):
             with self.assertRaises(GLib.Error):
                 api.call("Set", "ssv", ("org.hotplugger1." + interface, name, GLib.Variant("s", "x")),
                          "org.freedesktop.DBus.Properties", path)
+
+    def test_ports_of_a_machine(self):
+        api = self.start(self.config(self.machine("a"), self.machine("b")))
+        for machine, ports in (("a", {"a": [case.port_id("1")], "b": []}), ("b", {"a": [], "b": [case.port_id("1")]}),
+                               ("host", {"a": [], "b": []})):
+            api.call("AssignPort", "ssa{sv}", ("3-1", machine, {}))
+            self.assertEqual({name: vm["Ports"] for name, vm in api.vms().items()}, ports)
 
     def test_machines_come_and_go(self):
         api = self.start(self.config(self.machine("a"), self.machine("b")))

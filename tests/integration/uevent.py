@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """udev's events, as udevd sends them to those who listen to it, into umockdev's sockets.
 
-umockdev has a sender of its own, which reads the event from sysfs, where what is removed is gone by then, and aborts the
-test where the listener does not keep up.
+umockdev has a sender of its own, which reads the event from sysfs, where what is removed is gone by then, and aborts
+the test where the listener does not keep up.
 """
 import glob
 import os
@@ -36,7 +36,8 @@ class Sender:
     def send(self, action, path, subsystem, **properties):
         """@path: from /devices on. To everyone who listens now."""
         self.number += 1
-        properties = {"ACTION": action, "DEVPATH": path, "SUBSYSTEM": subsystem, "SEQNUM": str(self.number), **properties}
+        properties = {"ACTION": action, "DEVPATH": path, "SUBSYSTEM": subsystem, "SEQNUM": str(self.number),
+                      **properties}
         body = b"".join(("%s=%s" % item).encode() + b"\0" for item in properties.items())
         header = struct.pack("=8sI3I", b"libudev", socket.htonl(0xFEEDCAFE), 40, 40, len(body))
         hashes = struct.pack(">4I", murmur_hash(subsystem.encode()), murmur_hash(properties["DEVTYPE"].encode()), 0, 0)
