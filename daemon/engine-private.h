@@ -77,6 +77,7 @@ typedef struct
   HpEngine *engine; /* owned */
   char *name;       /* kernel name of a port or of the device in it */
   guint64 instance; /* of the hub, or of the device */
+  guint64 serial;   /* of attaching: of the attachment */
   gint64 since;     /* of attaching: when it could have begun at the earliest */
   char *vm;         /* (nullable) */
   char *id;         /* (nullable) QEMU's */

@@ -228,6 +228,22 @@ class Attach(case.Case):
         self.assertEqual(device["Product"], "Other")
         bus.wait_until(lambda: list(machine.devices) == [device["QemuId"]], "only that in the machine")
 
+    def test_machine_back_while_the_node_is_opened(self):
+        api, machine = self.begin(reserve="always")
+        self.wait_claims("3-1", "4-1")
+        with self.tree.lock:  # configuring the device takes its time
+            self.tree.plug("3-1")
+            api.wait_device("3-1", "attaching")
+            machine.stop()
+            api.wait_vm("vm", "offline")
+            machine.start()
+            api.wait_vm("vm", "online")
+            api.wait_device("3-1", "attaching")
+        device = api.wait_device("3-1", "attached")
+        self.daemon.settle()
+        self.assertEqual(list(machine.devices), [device["QemuId"]])
+        self.assertEqual(len(machine.commands("device_add")), 1)
+
     def test_plug_storm(self):
         api, machine = self.begin(ports=["3-1", "3-2", "3-3"])
         for turn in range(12):
