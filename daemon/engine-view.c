@@ -246,8 +246,9 @@ copy_buses (HpVm *vm)
 HpVmView *
 hp_engine_vm_view (HpEngine *engine, const char *name)
 {
-  HpVm *vm = g_hash_table_lookup (engine->vms, name);
   const HpConfigVm *configured = hp_config_vm (engine->config, name);
+  /* One with another socket now is the old one until that has let go. */
+  HpVm *vm = configured != NULL ? hp_engine_vm (engine, name) : NULL;
   HpVmView *view;
 
   if (vm == NULL)
