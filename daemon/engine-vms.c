@@ -391,6 +391,7 @@ retire (HpEngine *engine, const char *name)
 
   g_hash_table_remove (engine->vms, name);
   g_hash_table_insert (engine->retiring, g_strdup (name), g_object_ref (vm));
+  forget_decisions (engine, name);
   on_vm_changed (vm, engine);
 }
 

@@ -247,6 +247,19 @@ class InForce(case.Case):
         other.wait_command("device_add")
         self.assertEqual(api.wait_vm("vm", "online")["Socket"], self.socket("other"))
 
+    def test_machine_leaves_with_what_it_was_given_by_hand(self):
+        machine = self.add_peer()
+        api = self.start(self.config(self.machine()))
+        self.tree.plug("3-2")
+        api.wait_vm("vm", "online")
+        api.wait_device("3-2", "host")
+        api.call("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
+        self.daemon.configure("")
+        self.daemon.reload()
+        api.wait_device("3-2", "host", "not-assigned")
+        machine.wait(lambda: machine.client is None, "the connection closed")
+        self.assertEqual(machine.devices, {})
+
     def test_hubs_and_delay_change(self):
         self.add_peer(controllers={"a": ("qemu-xhci", "a.0", 4, 4), "b": ("qemu-xhci", "b.0", 4, 4)})
         api = self.start(self.config(self.machine(ports=["3-1", "3-2"], hubs="[a.0]")))
