@@ -55,6 +55,7 @@ typedef struct
 void hp_unresolved_free (HpUnresolved *unresolved);
 
 /* engine.c: the dirty set and the pass */
+void hp_engine_schedule (HpEngine *engine); /* a pass, also where nothing is dirty */
 void hp_engine_mark_device (HpEngine *engine, const char *name);
 void hp_engine_mark_port (HpEngine *engine, const char *id);
 void hp_engine_mark_subtree (HpEngine *engine, const char *id);

@@ -393,6 +393,8 @@ retire (HpEngine *engine, const char *name)
   g_hash_table_insert (engine->retiring, g_strdup (name), g_object_ref (vm));
   forget_decisions (engine, name);
   on_vm_changed (vm, engine);
+  /* One that has neither ports nor devices marks nothing, and is let go by a pass all the same. */
+  hp_engine_schedule (engine);
 }
 
 void

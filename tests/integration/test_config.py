@@ -260,6 +260,16 @@ class InForce(case.Case):
         machine.wait(lambda: machine.client is None, "the connection closed")
         self.assertEqual(machine.devices, {})
 
+    def test_another_socket_without_ports(self):
+        machine, other = self.add_peer(), self.add_peer("other")
+        api = self.start(self.config(self.machine()))
+        api.wait_vm("vm", "online")
+        self.daemon.configure(self.config(self.machine().replace("vm.sock", "other.sock")))
+        self.daemon.reload()
+        other.wait_command("query-status")
+        machine.wait(lambda: machine.client is None, "the connection closed")
+        self.assertEqual(api.wait_vm("vm", "online")["Socket"], self.socket("other"))
+
     def test_hubs_and_delay_change(self):
         self.add_peer(controllers={"a": ("qemu-xhci", "a.0", 4, 4), "b": ("qemu-xhci", "b.0", 4, 4)})
         api = self.start(self.config(self.machine(ports=["3-1", "3-2"], hubs="[a.0]")))
