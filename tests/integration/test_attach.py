@@ -388,6 +388,16 @@ class Qemus(case.Case):
         api.wait_device("3-2", "host", "not-assigned")
         self.assertEqual(len(machine.commands("device_add")), 1)
 
+    def test_attach_by_hand_after_failures(self):
+        api, machine = self.begin(device_add=self.refuse("no"))
+        self.tree.plug("3-1")
+        api.wait(lambda: (api.device("3-1") or {}).get("Attempts") == 2, "tried twice")
+        api.wait_device("3-1", "failed")
+        machine.hooks.clear()
+        # Neither told what went wrong before, nor left to wait for the next turn.
+        api.call("AttachDevice", "ssa{sv}", ("3-1", "vm", {}))
+        self.assertEqual(api.device("3-1")["State"], "attached")
+
     def test_migration(self):
         machine = self.add_peer()
         machine.status = "inmigrate"
