@@ -83,8 +83,8 @@ on_attached (GObject *source, GAsyncResult *result, gpointer user_data)
   HpEngine *engine = step->engine;
   HpAttachment *attachment = hp_world_attachment (engine->world, step->name, step->instance, step->vm);
 
-  /* No longer known: the machine ended meanwhile and took the device with it. */
-  if (attachment == NULL || attachment->state != HP_ATTACHMENT_ATTACHING)
+  /* No longer known: the machine ended meanwhile and took the device with it. It may be back, and asked anew. */
+  if (attachment == NULL || attachment->state != HP_ATTACHMENT_ATTACHING || attachment->serial != step->serial)
     return;
   if (attached != NULL)
     attach_succeeded (engine, attachment, attached, step->since);
@@ -120,6 +120,7 @@ hp_engine_attach_device (HpEngine *engine, const HpAction *action)
   port = hp_topology_port_at (engine->topology, device->name);
   step = hp_step_new (engine, device->name, device->instance);
   step->vm = g_strdup (action->vm);
+  step->serial = attachment->serial;
   step->since = cause_of (engine, device, action->vm);
   hp_vm_attach_async (vm,
                       &(HpVmAttach){

@@ -55,6 +55,7 @@ typedef struct
 void hp_unresolved_free (HpUnresolved *unresolved);
 
 /* engine.c: the dirty set and the pass */
+void hp_engine_schedule (HpEngine *engine); /* a pass, also where nothing is dirty */
 void hp_engine_mark_device (HpEngine *engine, const char *name);
 void hp_engine_mark_port (HpEngine *engine, const char *id);
 void hp_engine_mark_subtree (HpEngine *engine, const char *id);
@@ -77,6 +78,7 @@ typedef struct
   HpEngine *engine; /* owned */
   char *name;       /* kernel name of a port or of the device in it */
   guint64 instance; /* of the hub, or of the device */
+  guint64 serial;   /* of attaching: of the attachment */
   gint64 since;     /* of attaching: when it could have begun at the earliest */
   char *vm;         /* (nullable) */
   char *id;         /* (nullable) QEMU's */

@@ -142,6 +142,7 @@ hp_engine_attach_async (HpEngine *engine, const char *name, const char *vm, GAsy
   g_autoptr (GError) error = NULL;
   const HpDevice *device = device_for_request (engine, name, &error);
   const HpVmFacts *facts = hp_world_find_vm (engine->world, vm);
+  HpAttachment *failed;
 
   g_task_set_source_tag (task, hp_engine_attach_async);
   if (device == NULL || !hp_engine_has_vm (engine, vm, &error))
@@ -157,6 +158,10 @@ hp_engine_attach_async (HpEngine *engine, const char *name, const char *vm, GAsy
       g_task_return_new_error (task, HP_ERROR, HP_ERROR_VIRTUAL_MACHINE_NOT_RUNNING, "%s", why);
       return;
     }
+  /* What went wrong before is no answer, and whoever asks by hand does not wait for the next turn. */
+  failed = hp_world_attachment (engine->world, device->name, device->instance, vm);
+  if (failed != NULL && failed->state == HP_ATTACHMENT_FAILED)
+    hp_world_remove_attachment (engine->world, failed);
   hp_world_decide (engine->world, device->name, device->instance, vm);
   wait_for (engine, task, device, vm);
 }

@@ -272,12 +272,10 @@ HpVmView *
 hp_engine_vm_view (HpEngine *engine, const char *name)
 {
   const HpConfigVm *configured = hp_config_vm (engine->config, name);
-  HpVm *vm = g_hash_table_lookup (engine->vms, name);
+  /* One with another socket now is the old one until that has let go. */
+  HpVm *vm = configured != NULL ? hp_engine_vm (engine, name) : NULL;
   HpVmView *view;
 
-  /* One whose socket was changed is still there while it lets go of its devices. */
-  if (vm == NULL && configured != NULL)
-    vm = g_hash_table_lookup (engine->retiring, name);
   if (vm == NULL)
     return unknown_vm_view (engine, name);
   view = g_new0 (HpVmView, 1);

@@ -344,7 +344,26 @@ hp_engine_stop_vms (HpEngine *engine)
     }
 }
 
-/* A machine that left the configuration is let go once it has let go of its devices. */
+static gboolean
+may_have_devices (HpEngine *engine, const char *vm)
+{
+  GHashTableIter iter;
+  gpointer list;
+
+  g_hash_table_iter_init (&iter, engine->world->attachments);
+  while (g_hash_table_iter_next (&iter, NULL, &list))
+    for (guint i = 0; i < ((GPtrArray *)list)->len; i++)
+      {
+        const HpAttachment *attachment = g_ptr_array_index ((GPtrArray *)list, i);
+
+        if (hp_attachment_is_live (attachment) && g_str_equal (attachment->vm, vm))
+          return TRUE;
+      }
+  return FALSE;
+}
+
+/* A machine that left the configuration is let go once it has let go of its devices, or has ended: one that cannot be
+ * told so now has them still, and nobody else may get them. */
 void
 hp_engine_sync_retiring (HpEngine *engine)
 {
@@ -355,10 +374,7 @@ hp_engine_sync_retiring (HpEngine *engine)
   g_hash_table_iter_init (&iter, engine->retiring);
   while (g_hash_table_iter_next (&iter, &name, &vm))
     {
-      g_autoptr (GPtrArray) devices = hp_engine_devices_of (engine, name);
-      const HpVmFacts *facts = hp_world_find_vm (engine->world, name);
-
-      if (devices->len > 0 && facts != NULL && facts->ready)
+      if (may_have_devices (engine, name))
         continue;
       forget_attachments (engine, name);
       stop_vm (engine, vm);
@@ -378,7 +394,10 @@ retire (HpEngine *engine, const char *name)
 
   g_hash_table_remove (engine->vms, name);
   g_hash_table_insert (engine->retiring, g_strdup (name), g_object_ref (vm));
+  forget_decisions (engine, name);
   on_vm_changed (vm, engine);
+  /* One that has neither ports nor devices marks nothing, and is let go by a pass all the same. */
+  hp_engine_schedule (engine);
 }
 
 void

@@ -35,8 +35,8 @@ hp_unresolved_free (HpUnresolved *unresolved)
   g_free (unresolved);
 }
 
-static void
-schedule (HpEngine *engine)
+void
+hp_engine_schedule (HpEngine *engine)
 {
   if (engine->pass_source == 0)
     engine->pass_source = g_idle_add_full (G_PRIORITY_DEFAULT, pass, engine, NULL);
@@ -46,7 +46,7 @@ void
 hp_engine_mark_device (HpEngine *engine, const char *name)
 {
   hp_scope_add_device (engine->dirty, engine->topology, name);
-  schedule (engine);
+  hp_engine_schedule (engine);
 }
 
 void
@@ -55,7 +55,7 @@ hp_engine_mark_port (HpEngine *engine, const char *id)
   /* A port that is gone has nothing to be done for it, but the view of it changes. */
   g_hash_table_add (engine->dirty->ports, g_strdup (id));
   hp_scope_add_port (engine->dirty, engine->topology, id);
-  schedule (engine);
+  hp_engine_schedule (engine);
 }
 
 void
@@ -63,7 +63,7 @@ hp_engine_mark_subtree (HpEngine *engine, const char *id)
 {
   g_hash_table_add (engine->dirty->ports, g_strdup (id));
   hp_scope_add_subtree (engine->dirty, engine->topology, id);
-  schedule (engine);
+  hp_engine_schedule (engine);
 }
 
 void
@@ -390,7 +390,7 @@ hp_engine_stop_async (HpEngine *engine, GAsyncReadyCallback callback, gpointer u
   g_hash_table_remove_all (engine->world->decisions);
   hp_engine_mark_all (engine);
   /* Also where there is nothing to mark: a pass is what ends the stop. */
-  schedule (engine);
+  hp_engine_schedule (engine);
 }
 
 void

@@ -101,6 +101,7 @@ hp_world_add_attachment (HpWorld *world, const char *device, guint64 instance, c
 
   attachment->device = g_strdup (device);
   attachment->instance = instance;
+  attachment->serial = ++world->n_attachments;
   attachment->vm = g_strdup (vm);
   attachment->state = state;
   if (list == NULL)

@@ -34,6 +34,7 @@ typedef struct
 {
   char *device;     /* kernel name */
   guint64 instance; /* of that device; another one now in its place makes this stale */
+  guint64 serial;   /* of this attachment: an answer that comes late is not taken for that of a later one */
   char *vm;
   char *description; /* of the device, which may be gone before it is told of; (nullable) */
   HpAttachmentState state;
@@ -80,6 +81,7 @@ typedef struct
   GHashTable *vms;         /* name -> HpVmFacts */
   GHashTable *holders;     /* port of an assignment -> name of the machine that has it */
   GHashTable *attachments; /* kernel name -> GPtrArray of HpAttachment, nearly always one */
+  guint64 n_attachments;   /* ever made */
   GHashTable *claims;      /* kernel name of the port -> HpClaim */
   GHashTable *decisions;   /* kernel name -> HpDecision */
   GHashTable *touched;     /* kernel name -> instance (guint64 *): host drivers may have been kept off it by us */

@@ -256,6 +256,22 @@ class Attach(case.Case):
         self.assertEqual(device["Product"], "Other")
         bus.wait_until(lambda: list(machine.devices) == [device["QemuId"]], "only that in the machine")
 
+    def test_machine_back_while_the_node_is_opened(self):
+        api, machine = self.begin(reserve="always")
+        self.wait_claims("3-1", "4-1")
+        with self.tree.lock:  # configuring the device takes its time
+            self.tree.plug("3-1")
+            api.wait_device("3-1", "attaching")
+            machine.stop()
+            api.wait_vm("vm", "offline")
+            machine.start()
+            api.wait_vm("vm", "online")
+            api.wait_device("3-1", "attaching")
+        device = api.wait_device("3-1", "attached")
+        self.daemon.settle()
+        self.assertEqual(list(machine.devices), [device["QemuId"]])
+        self.assertEqual(len(machine.commands("device_add")), 1)
+
     def test_plug_storm(self):
         api, machine = self.begin(ports=["3-1", "3-2", "3-3"])
         for turn in range(8):
@@ -432,6 +448,16 @@ class Qemus(case.Case):
         self.assertIn("attaching device 3-2 to virtual machine vm: ", message)
         api.wait_device("3-2", "host", "not-assigned")
         self.assertEqual(len(machine.commands("device_add")), 1)
+
+    def test_attach_by_hand_after_failures(self):
+        api, machine = self.begin(device_add=self.refuse("no"))
+        self.tree.plug("3-1")
+        api.wait(lambda: (api.device("3-1") or {}).get("Attempts") == 2, "tried twice")
+        api.wait_device("3-1", "failed")
+        machine.hooks.clear()
+        # Neither told what went wrong before, nor left to wait for the next turn.
+        api.call("AttachDevice", "ssa{sv}", ("3-1", "vm", {}))
+        self.assertEqual(api.device("3-1")["State"], "attached")
 
     def test_migration(self):
         machine = self.add_peer()

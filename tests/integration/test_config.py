@@ -233,6 +233,67 @@ class InForce(case.Case):
         self.assertEqual((machine.devices, len(other.devices)), ({}, 1))
         self.assertEqual(api.vm("vm")["Socket"], self.socket("other"))
 
+    def test_machine_leaves_while_it_is_moved(self):
+        machine, other = self.add_peer(), self.add_peer("other")
+        api = self.start(self.config(self.machine(ports=["3-1"]), self.machine("other")))
+        self.tree.plug("3-1")
+        api.wait_device("3-1", "attached")
+        machine.status = "save-vm"
+        machine.event("STOP")
+        api.wait_vm("vm", "online", "vm-migrating")
+        # It still has the device, and cannot be told to let go.
+        self.daemon.configure(self.config(self.machine("other", ports=["3-1"])))
+        self.daemon.reload()
+        self.daemon.settle()
+        self.assertEqual((len(machine.devices), other.devices), (1, {}))
+        self.assertEqual(api.device("3-1")["VirtualMachine"], "vm")
+        self.assertEqual(api.heard("DeviceDetached"), [])
+        machine.status = "running"
+        machine.event("RESUME")
+        other.wait_command("device_add")
+        machine.wait(lambda: machine.client is None, "the connection closed")
+        self.assertEqual((machine.devices, len(other.devices)), ({}, 1))
+
+    def test_another_socket_while_it_is_moved(self):
+        machine, other = self.add_peer(), self.add_peer("other")
+        api = self.start(self.config(self.machine(ports=["3-1"])))
+        self.tree.plug("3-1")
+        api.wait_device("3-1", "attached")
+        machine.status = "save-vm"
+        machine.event("STOP")
+        api.wait_vm("vm", "online", "vm-migrating")
+        self.daemon.configure(self.config(self.machine(ports=["3-1"]).replace("vm.sock", "other.sock")))
+        self.daemon.reload()
+        self.daemon.settle()
+        # Until then it is shown as what it is.
+        self.assertEqual((api.vm("vm")["Socket"], api.vm("vm")["Reason"]), (self.socket(), "vm-migrating"))
+        machine.stop()
+        other.wait_command("device_add")
+        self.assertEqual(api.wait_vm("vm", "online")["Socket"], self.socket("other"))
+
+    def test_machine_leaves_with_what_it_was_given_by_hand(self):
+        machine = self.add_peer()
+        api = self.start(self.config(self.machine()))
+        self.tree.plug("3-2")
+        api.wait_vm("vm", "online")
+        api.wait_device("3-2", "host")
+        api.call("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
+        self.daemon.configure("")
+        self.daemon.reload()
+        api.wait_device("3-2", "host", "not-assigned")
+        machine.wait(lambda: machine.client is None, "the connection closed")
+        self.assertEqual(machine.devices, {})
+
+    def test_another_socket_without_ports(self):
+        machine, other = self.add_peer(), self.add_peer("other")
+        api = self.start(self.config(self.machine()))
+        api.wait_vm("vm", "online")
+        self.daemon.configure(self.config(self.machine().replace("vm.sock", "other.sock")))
+        self.daemon.reload()
+        other.wait_command("query-status")
+        machine.wait(lambda: machine.client is None, "the connection closed")
+        self.assertEqual(api.wait_vm("vm", "online")["Socket"], self.socket("other"))
+
     def test_hubs_and_delay_change(self):
         self.add_peer(controllers={"a": ("qemu-xhci", "a.0", 4, 4), "b": ("qemu-xhci", "b.0", 4, 4)})
         api = self.start(self.config(self.machine(ports=["3-1", "3-2"], hubs="[a.0]")))
