@@ -388,6 +388,28 @@ class Qemus(case.Case):
         api.wait_device("3-2", "host", "not-assigned")
         self.assertEqual(len(machine.commands("device_add")), 1)
 
+    def test_attach_by_hand_and_the_machine_ends(self):
+        api, machine = self.begin(device_add=lambda _arguments: None)
+        self.tree.plug("3-2")
+        api.wait_device("3-2", "host")
+        finish = api.begin("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
+        machine.wait_command("device_add")
+        machine.stop()
+        self.assertIn("virtual machine vm has ended", self.fails("VirtualMachineNotRunning", finish))
+
+    def test_attach_by_hand_overruled(self):
+        api, machine = self.begin(device_add=lambda _arguments: None)
+        self.tree.plug("3-2")
+        api.wait_device("3-2", "host")
+        first = api.begin("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
+        machine.wait_command("device_add")
+        second = api.begin("DetachDevice", "sa{sv}", ("3-2", {}))
+        self.assertIn("somebody asked for something else", self.fails("Failed", first))
+        self.assertFalse(second.is_done())  # it is not out yet
+        machine.stop()
+        second()
+        self.assertEqual(api.device("3-2")["State"], "held-back")
+
     def test_attach_by_hand_after_failures(self):
         api, machine = self.begin(device_add=self.refuse("no"))
         self.tree.plug("3-1")
