@@ -17,6 +17,14 @@ note_unresolved (HpEngine *engine, const HpConfigVm *vm, const HpConfigPort *por
   g_ptr_array_add (engine->unresolved, unresolved);
 }
 
+/* They are shown as well, under the name that they were given. */
+static void
+mark_unresolved (HpEngine *engine)
+{
+  for (guint i = 0; i < engine->unresolved->len; i++)
+    hp_engine_mark_port (engine, ((const HpUnresolved *)g_ptr_array_index (engine->unresolved, i))->text);
+}
+
 static void
 add_configured (HpEngine *engine, HpPolicy *policy, const HpConfigVm *vm)
 {
@@ -70,6 +78,7 @@ hp_engine_rebuild_policy (HpEngine *engine)
   GHashTableIter iter;
   gpointer value;
 
+  mark_unresolved (engine);
   g_ptr_array_set_size (engine->unresolved, 0);
   for (guint i = 0; i < engine->config->vms->len; i++)
     add_configured (engine, policy, g_ptr_array_index (engine->config->vms, i));
@@ -81,6 +90,7 @@ hp_engine_rebuild_policy (HpEngine *engine)
       hp_policy_put (policy, hp_assignment_new (choice->port, (const char *const *)choice->vms, choice->reserve, TRUE,
                                                 "run time"));
     }
+  mark_unresolved (engine);
   mark_assignments (engine, old);
   engine->world->policy = policy;
   hp_policy_free (old);
