@@ -379,6 +379,18 @@ class Qemus(case.Case):
         self.assertEqual(len(machine.commands("device_del")), 2)
         self.assertEqual(api.device("3-1")["State"], "held-back")
 
+    def test_detach_fails_again_and_again(self):
+        api, machine = self.begin()
+        self.tree.plug("3-1")
+        api.wait_device("3-1", "attached")
+        machine.hooks["device_del"] = self.refuse("device_del not allowed while migrating")
+        finish = api.begin("DetachDevice", "sa{sv}", ("3-1", {}))
+        # Asked for ever less often, as attaching is.
+        api.wait(lambda: api.device("3-1")["Attempts"] == 2, "failed twice", timeout=5)
+        machine.hooks.clear()
+        finish()
+        self.assertEqual(len(machine.commands("device_del")), 3)
+
     def test_attach_by_hand_fails_for_good(self):
         api, machine = self.begin(device_add=self.refuse("no"))
         self.tree.plug("3-2")
