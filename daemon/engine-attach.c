@@ -172,7 +172,9 @@ hp_engine_detach_device (HpEngine *engine, const HpAction *action)
   if (attachment == NULL || attachment->state != HP_ATTACHMENT_ATTACHED || vm == NULL)
     return;
   attachment->state = HP_ATTACHMENT_DETACHING;
-  attachment->attempts = 0;
+  /* Those of detaching are counted anew, and then on until one does it. */
+  if (attachment->retry_at == 0)
+    attachment->attempts = 0;
   step = hp_step_new (engine, action->name, action->instance);
   step->vm = g_strdup (action->vm);
   step->id = g_strdup (action->id);

@@ -17,6 +17,14 @@ note_unresolved (HpEngine *engine, const HpConfigVm *vm, const HpConfigPort *por
   g_ptr_array_add (engine->unresolved, unresolved);
 }
 
+/* They are shown as well, under the name that they were given. */
+static void
+mark_unresolved (HpEngine *engine)
+{
+  for (guint i = 0; i < engine->unresolved->len; i++)
+    hp_engine_mark_port (engine, ((const HpUnresolved *)g_ptr_array_index (engine->unresolved, i))->text);
+}
+
 static void
 add_configured (HpEngine *engine, HpPolicy *policy, const HpConfigVm *vm)
 {

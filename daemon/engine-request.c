@@ -69,6 +69,26 @@ wait_for (HpEngine *engine, GTask *task, const HpDevice *device, const char *vm)
   hp_engine_mark_device (engine, device->name);
 }
 
+/* Whether what was asked for is still what a person wants with the device. */
+static gboolean
+still_asked_for (HpEngine *engine, const HpWaiting *waiting, const HpDevice *device)
+{
+  const HpDecision *decision = hp_world_decision (engine->world, device);
+
+  return g_strcmp0 (decision != NULL ? decision->vm : NULL, waiting->vm) == 0;
+}
+
+/* Why nobody works on it any more: the machine has ended, and with it what it was given by hand, or others had a word. */
+static GError *
+overruled (HpEngine *engine, const HpWaiting *waiting, const HpDevice *device)
+{
+  if (waiting->vm != NULL && hp_world_decision (engine->world, device) == NULL)
+    return g_error_new (HP_ERROR, HP_ERROR_VIRTUAL_MACHINE_NOT_RUNNING,
+                        "device %s: virtual machine %s has ended meanwhile", waiting->device, waiting->vm);
+  return g_error_new (HP_ERROR, HP_ERROR_FAILED, "device %s: somebody asked for something else meanwhile",
+                      waiting->device);
+}
+
 /* Returns: whether the call can be answered now; @ret_error is then set, or left NULL for success. */
 static gboolean
 is_decided (HpEngine *engine, const HpWaiting *waiting, GError **ret_error)
@@ -83,15 +103,16 @@ is_decided (HpEngine *engine, const HpWaiting *waiting, GError **ret_error)
                        : g_error_new (HP_ERROR, HP_ERROR_NO_SUCH_DEVICE, "device %s was pulled out", waiting->device);
       return TRUE;
     }
-  if (waiting->vm == NULL)
-    return attachment == NULL || !hp_attachment_is_live (attachment);
-  if (attachment != NULL && attachment->state == HP_ATTACHMENT_ATTACHED)
+  if (waiting->vm == NULL && (attachment == NULL || !hp_attachment_is_live (attachment)))
     return TRUE;
-  if (attachment == NULL || attachment->state != HP_ATTACHMENT_FAILED)
-    return FALSE;
-  *ret_error = g_error_new (HP_ERROR, HP_ERROR_QEMU_FAILED, "attaching device %s to virtual machine %s: %s",
-                            waiting->device, waiting->vm, attachment->detail);
-  return TRUE;
+  if (waiting->vm != NULL && attachment != NULL && attachment->state == HP_ATTACHMENT_ATTACHED)
+    return TRUE;
+  if (waiting->vm != NULL && attachment != NULL && attachment->state == HP_ATTACHMENT_FAILED)
+    *ret_error = g_error_new (HP_ERROR, HP_ERROR_QEMU_FAILED, "attaching device %s to virtual machine %s: %s",
+                              waiting->device, waiting->vm, attachment->detail);
+  else if (!still_asked_for (engine, waiting, device))
+    *ret_error = overruled (engine, waiting, device);
+  return *ret_error != NULL;
 }
 
 void
@@ -100,12 +121,14 @@ hp_engine_answer_waiting (HpEngine *engine)
   for (guint i = engine->waiting->len; i > 0; i--)
     {
       HpWaiting *waiting = g_ptr_array_index (engine->waiting, i - 1);
+      const HpDevice *device;
       GError *error = NULL;
 
       if (!is_decided (engine, waiting, &error))
         continue;
       /* What was asked for by hand and failed is not tried for ever. */
-      if (error != NULL && waiting->vm != NULL)
+      device = hp_topology_device (engine->topology, waiting->device);
+      if (error != NULL && waiting->vm != NULL && device != NULL && still_asked_for (engine, waiting, device))
         {
           g_hash_table_remove (engine->world->decisions, waiting->device);
           hp_engine_mark_device (engine, waiting->device);

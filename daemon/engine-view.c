@@ -120,18 +120,35 @@ find_unresolved (HpEngine *engine, const char *id)
   return NULL;
 }
 
+/* What such a port would be. Its machines are all those that name it. */
+static HpAssignment *
+make_assignment (HpEngine *engine, const HpUnresolved *unresolved)
+{
+  g_autoptr (GPtrArray) vms = g_ptr_array_new ();
+
+  for (guint i = 0; i < engine->unresolved->len; i++)
+    {
+      const HpUnresolved *other = g_ptr_array_index (engine->unresolved, i);
+
+      if (g_str_equal (other->text, unresolved->text))
+        g_ptr_array_add (vms, other->vm);
+    }
+  g_ptr_array_add (vms, NULL);
+  return hp_assignment_new (unresolved->text, (const char *const *)vms->pdata, HP_RESERVE_WHILE_RUNNING, FALSE,
+                            unresolved->origin);
+}
+
 static HpPortView *
 missing_port_view (HpEngine *engine, const char *id)
 {
   const HpAssignment *assignment = hp_policy_exact (engine->world->policy, id);
   const HpUnresolved *unresolved = find_unresolved (engine, id);
-  const char *const vms[] = { unresolved != NULL ? unresolved->vm : NULL, NULL };
   g_autoptr (HpAssignment) made = NULL;
   HpPortView *view;
   HpStatus status;
 
   if (assignment == NULL && unresolved != NULL)
-    assignment = made = hp_assignment_new (id, vms, HP_RESERVE_WHILE_RUNNING, FALSE, unresolved->origin);
+    assignment = made = make_assignment (engine, unresolved);
   if (assignment == NULL || assignment->vms[0] == NULL)
     return NULL;
   status = hp_status_missing_port (assignment);
@@ -300,6 +317,7 @@ hp_engine_port_ids (HpEngine *engine)
 {
   g_autoptr (GPtrArray) ports = hp_topology_list_ports (engine->topology);
   g_autoptr (GPtrArray) assignments = hp_policy_list (engine->world->policy);
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
   GPtrArray *ids = g_ptr_array_new ();
 
   for (guint i = 0; i < ports->len; i++)
@@ -312,7 +330,13 @@ hp_engine_port_ids (HpEngine *engine)
         g_ptr_array_add (ids, g_strdup (assignment->port));
     }
   for (guint i = 0; i < engine->unresolved->len; i++)
-    g_ptr_array_add (ids, g_strdup (((const HpUnresolved *)g_ptr_array_index (engine->unresolved, i))->text));
+    {
+      const char *name = ((const HpUnresolved *)g_ptr_array_index (engine->unresolved, i))->text;
+
+      /* Once, however many machines name it. */
+      if (g_hash_table_add (seen, (gpointer)name))
+        g_ptr_array_add (ids, g_strdup (name));
+    }
   return strv_of (ids);
 }
 

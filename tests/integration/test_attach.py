@@ -440,6 +440,18 @@ class Qemus(case.Case):
         self.assertEqual(len(machine.commands("device_del")), 2)
         self.assertEqual(api.device("3-1")["State"], "held-back")
 
+    def test_detach_fails_again_and_again(self):
+        api, machine = self.begin()
+        self.tree.plug("3-1")
+        api.wait_device("3-1", "attached")
+        machine.hooks["device_del"] = self.refuse("device_del not allowed while migrating")
+        finish = api.begin("DetachDevice", "sa{sv}", ("3-1", {}))
+        # Asked for ever less often, as attaching is.
+        api.wait(lambda: api.device("3-1")["Attempts"] == 2, "failed twice", timeout=5)
+        machine.hooks.clear()
+        finish()
+        self.assertEqual(len(machine.commands("device_del")), 3)
+
     def test_attach_by_hand_fails_for_good(self):
         api, machine = self.begin(device_add=self.refuse("no"))
         self.tree.plug("3-2")
@@ -448,6 +460,28 @@ class Qemus(case.Case):
         self.assertIn("attaching device 3-2 to virtual machine vm: ", message)
         api.wait_device("3-2", "host", "not-assigned")
         self.assertEqual(len(machine.commands("device_add")), 1)
+
+    def test_attach_by_hand_and_the_machine_ends(self):
+        api, machine = self.begin(device_add=lambda _arguments: None)
+        self.tree.plug("3-2")
+        api.wait_device("3-2", "host")
+        finish = api.begin("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
+        machine.wait_command("device_add")
+        machine.stop()
+        self.assertIn("virtual machine vm has ended", self.fails("VirtualMachineNotRunning", finish))
+
+    def test_attach_by_hand_overruled(self):
+        api, machine = self.begin(device_add=lambda _arguments: None)
+        self.tree.plug("3-2")
+        api.wait_device("3-2", "host")
+        first = api.begin("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
+        machine.wait_command("device_add")
+        second = api.begin("DetachDevice", "sa{sv}", ("3-2", {}))
+        self.assertIn("somebody asked for something else", self.fails("Failed", first))
+        self.assertFalse(second.is_done())  # it is not out yet
+        machine.stop()
+        second()
+        self.assertEqual(api.device("3-2")["State"], "held-back")
 
     def test_attach_by_hand_after_failures(self):
         api, machine = self.begin(device_add=self.refuse("no"))

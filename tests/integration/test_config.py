@@ -294,6 +294,23 @@ class InForce(case.Case):
         machine.wait(lambda: machine.client is None, "the connection closed")
         self.assertEqual(api.wait_vm("vm", "online")["Socket"], self.socket("other"))
 
+    def managed_ports(self):
+        objects = self.api.call("GetManagedObjects", interface="org.freedesktop.DBus.ObjectManager")[0]
+        return sorted(interfaces[bus.NAME + ".Port"]["Id"] for interfaces in objects.values()
+                      if bus.NAME + ".Port" in interfaces)
+
+    def test_ports_that_are_not_there(self):
+        api = self.start(self.config(self.machine(), self.machine("other")))
+        before = self.managed_ports()
+        self.daemon.configure(self.config(self.machine(ports=["1-1"]), self.machine("other", ["1-1", "printer"])))
+        self.daemon.reload()
+        api.wait(lambda: self.managed_ports() == sorted(before + ["1-1", "printer"]), "they are told of")
+        self.assertEqual(api.port("1-1")["VirtualMachines"], ["vm", "other"])
+        self.assertEqual(len(api.call("ListPorts", "a{sv}", ({},))[0]), len(before) + 2)
+        self.daemon.configure(self.config(self.machine(), self.machine("other")))
+        self.daemon.reload()
+        api.wait(lambda: self.managed_ports() == before, "they are told of no more")
+
     def test_hubs_and_delay_change(self):
         self.add_peer(controllers={"a": ("qemu-xhci", "a.0", 4, 4), "b": ("qemu-xhci", "b.0", 4, 4)})
         api = self.start(self.config(self.machine(ports=["3-1", "3-2"], hubs="[a.0]")))
