@@ -45,14 +45,6 @@ add_configured (HpEngine *engine, HpPolicy *policy, const HpConfigVm *vm)
     }
 }
 
-/* They are shown under the names that they were given. */
-static void
-mark_unresolved (HpEngine *engine)
-{
-  for (guint i = 0; i < engine->unresolved->len; i++)
-    hp_engine_mark_port (engine, ((const HpUnresolved *)g_ptr_array_index (engine->unresolved, i))->text);
-}
-
 /* Machines that ports are assigned to, but that the configuration does not name, are shown as well. */
 static void
 tell_unknown_vms (HpEngine *engine, const HpPolicy *policy)

@@ -196,19 +196,6 @@ class InForce(case.Case):
         self.wait_claims()
         self.wait_drivers("3-1", "usb-storage")
 
-    def test_ports_that_are_not_here_are_shown_at_once(self):
-        old_name = "/devices/pci0000:00/0000:00:14.0/usb9/9-3"
-        api = self.start(self.config(self.machine(ports=["3-1"])))
-        self.daemon.configure(self.config(self.machine(ports=["3-1", "7-1", old_name])))
-        api.call("Reload", "a{sv}", ({},))
-        for name in ("7-1", old_name):
-            port = api.wait_port(name, State="missing")
-            self.assertEqual(port["VirtualMachines"], ["vm"])
-            self.assertIn("bus", port["Message"])
-        self.daemon.configure(self.config(self.machine(ports=["3-1"])))
-        api.call("Reload", "a{sv}", ({},))
-        api.wait(lambda: not {"7-1", old_name} & set(api.ports()), "forgotten with the configuration")
-
     def test_machine_that_nobody_names(self):
         api = self.start(self.config(self.machine()))
         api.call("AssignPort", "ssa{sv}", ("3-1", "vm", {}))
