@@ -200,9 +200,15 @@ source_free (gpointer data)
 void
 hp_engine_wake_at (HpEngine *engine, const char *name, gint64 at)
 {
-  GSource *source = g_timeout_source_new (1);
-  Wake *wake = g_new0 (Wake, 1);
+  GSource *known = g_hash_table_lookup (engine->wakes, name);
+  GSource *source;
+  Wake *wake;
 
+  /* A port and the device in it share the name: whichever is first, all of it is looked at then. */
+  if (known != NULL && g_source_get_ready_time (known) <= at)
+    return;
+  source = g_timeout_source_new (1);
+  wake = g_new0 (Wake, 1);
   wake->engine = engine;
   wake->name = g_strdup (name);
   g_source_set_callback (source, on_wake, wake, wake_free);
