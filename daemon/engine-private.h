@@ -22,6 +22,7 @@ struct _HpEngine
   HpState *state;   /* never NULL */
   char *config_error;
   char *state_error;
+  gboolean state_unread; /* what is in the file is not known, and not to be lost either */
   GPtrArray *unresolved; /* HpUnresolved: ports of the configuration that this machine does not have (yet) */
 
   HpTopology *topology;

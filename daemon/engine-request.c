@@ -311,8 +311,16 @@ save_next (HpEngine *engine)
 static void
 queue_change (HpEngine *engine, GTask *task, const char *port, HpChoice *choice)
 {
-  Change *change = g_new0 (Change, 1);
+  Change *change;
 
+  if (engine->state_unread)
+    {
+      hp_choice_free (choice);
+      g_task_return_new_error (task, HP_ERROR, HP_ERROR_STATE_NOT_SAVED, "nothing has changed: %s",
+                               engine->state_error);
+      return;
+    }
+  change = g_new0 (Change, 1);
   change->port = g_strdup (port);
   change->choice = choice;
   g_task_set_task_data (task, change, (GDestroyNotify)change_free);

@@ -293,7 +293,10 @@ load (HpEngine *engine)
   g_autoptr (HpState) state = hp_state_file_load (engine->state_path, &engine->state_error, &error);
 
   if (state == NULL)
-    engine->state_error = g_strdup (error->message);
+    {
+      engine->state_error = g_strdup (error->message);
+      engine->state_unread = TRUE;
+    }
   else
     {
       hp_state_free (engine->state);

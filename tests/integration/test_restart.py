@@ -251,6 +251,17 @@ class State(case.Case):
                 for name in os.listdir(self.daemon.state):
                     os.unlink(os.path.join(self.daemon.state, name))
 
+    def test_cannot_be_read(self):
+        os.symlink("state.json", self.daemon.state_file)
+        self.start(self.config(self.machine()))
+        self.assertIn("reading the state", self.api.manager()["StateError"])
+        # What is in there now is not to be lost for what is chosen next.
+        message = self.fails("StateNotSaved", self.assign, "3-1")
+        self.assertIn("nothing has changed: reading the state", message)
+        self.assertEqual(os.listdir(self.daemon.state), ["state.json"])
+        self.assertTrue(os.path.islink(self.daemon.state_file))
+        self.assertEqual(self.api.port("3-1")["State"], "host")
+
     def full_disk(self):
         """A daemon whose state lies on a file system with no room."""
         script = ("mount -t tmpfs -o size=16k,mode=0700 tmpfs \"$0\" && printf x >\"$0/first\" "
