@@ -40,7 +40,8 @@ struct _HpEngine
   GPtrArray *waiting; /* HpWaiting: people's calls that are answered when the world has followed */
   GQueue *changes;    /* GTask: changes of the state, saved one after the other */
   gboolean saving;
-  GTask *stopping; /* (nullable) */
+  GTask *stopping;       /* (nullable) */
+  gboolean handing_back; /* from the stop on, for good: nothing is assigned any more */
   gboolean started;
   guint n_steps; /* asynchronous steps under way */
 };

@@ -247,9 +247,12 @@ take_state (HpEngine *engine, Change *change)
 {
   const HpAssignment *assignment;
 
-  tell_vms (engine, change->port);
   hp_state_free (engine->state);
   engine->state = g_steal_pointer (&change->state);
+  /* Saved, and so for the next run. */
+  if (engine->handing_back)
+    return;
+  tell_vms (engine, change->port);
   hp_engine_mark_subtree (engine, change->port);
   if (change->choice != NULL)
     hp_policy_put (engine->world->policy, hp_assignment_new (change->port, (const char *const *)change->choice->vms,

@@ -391,6 +391,7 @@ hp_engine_stop_async (HpEngine *engine, GAsyncReadyCallback callback, gpointer u
 {
   g_return_if_fail (engine->stopping == NULL);
   engine->stopping = g_task_new (engine, NULL, callback, user_data);
+  engine->handing_back = TRUE;
   g_timeout_add (STOP_MS, on_stop_timeout, engine);
   /* With nothing assigned, handing everything back is what reconciling comes to. */
   hp_policy_free (engine->world->policy);
