@@ -4,6 +4,8 @@
 
 #include <glib/gstdio.h>
 
+#define STORED_NAME_MAX 126 /* bytes of a machine's name, two digits each */
+
 /* The machines: keeping facts of them in the world, taking over what is attached, and following the configuration. */
 
 HpVm *
@@ -100,11 +102,18 @@ take_facts (HpEngine *engine, HpVm *vm)
   facts->detail = g_strdup (hp_vm_detail (vm));
 }
 
+/* Readable as long as that fits: the service manager takes 255 bytes. */
 static char *
 stored_name (const char *vm)
 {
   g_autoptr (GString) escaped = g_string_new ("vm.");
 
+  if (strlen (vm) > STORED_NAME_MAX)
+    {
+      g_autofree char *sum = g_compute_checksum_for_string (G_CHECKSUM_SHA256, vm, -1);
+
+      return g_strconcat ("vm.sha256-", sum, NULL);
+    }
   for (const char *at = vm; *at != '\0'; at++)
     g_string_append_printf (escaped, "%02x", (guint8)*at);
   return g_string_free (g_steal_pointer (&escaped), FALSE);

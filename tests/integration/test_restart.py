@@ -96,6 +96,22 @@ class Crash(case.Case):
         self.tree.unplug("3-1")
         self.assertEqual(machine.wait_command("device_del"), {"id": before["QemuId"]})
 
+    def test_adopts_by_the_longest_names(self):
+        names = ["v" * 128, "v" * 127 + "w"]
+        machines = [self.add_peer(short) for short in ("a", "b")]
+        lines = [self.machine(short).replace("  %s:\n" % short, "  %s:\n" % name)
+                 for short, name in zip(("a", "b"), names)]
+        self.start(self.config(*lines))
+        for name in names:
+            self.api.wait_vm(name, "online")
+        with self.daemon.manager.news:
+            self.assertTrue(self.daemon.manager.news.wait_for(lambda: len(self.daemon.manager.store) == 2, 10))
+        self.crash()
+        self.start(None)
+        for name in names:
+            self.api.wait_vm(name, "online")
+        self.assertEqual([machine.connections for machine in machines], [1, 1])
+
     def test_replugged_meanwhile(self):
         machine = self.add_peer()
         api = self.start(self.config(self.machine(ports=["3-1"])))
