@@ -95,6 +95,8 @@ gint64 hp_engine_backoff (guint attempts);
 /* engine-attach.c */
 void hp_engine_attach_device (HpEngine *engine, const HpAction *action);
 void hp_engine_detach_device (HpEngine *engine, const HpAction *action);
+/* It has been attached, or was found to be so against what was told before. */
+void hp_engine_emit_attached (HpEngine *engine, const HpAttachment *attachment);
 void hp_engine_emit_detached (HpEngine *engine, const HpAttachment *attachment);
 
 /* engine-vms.c */

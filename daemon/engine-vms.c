@@ -183,6 +183,8 @@ adopt (HpEngine *engine, HpVm *vm, const HpVmDevice *found)
     hp_world_set_holder (engine->world, assignment->port, hp_vm_name (vm));
   hp_info (&((HpLog){ .device = found->kernel_name, .vm = hp_vm_name (vm) }),
            "virtual machine %s has device %s already", hp_vm_name (vm), found->kernel_name);
+  if (current && hp_world_vm (engine->world, hp_vm_name (vm))->met)
+    hp_engine_emit_attached (engine, attachment);
   hp_engine_mark_device (engine, found->kernel_name);
 }
 
@@ -234,6 +236,7 @@ on_vm_online (HpVm *vm, gpointer user_data)
       else if (known != NULL && known->state == HP_ATTACHMENT_ATTACHED && !found->attached)
         known->instance = 0;
     }
+  hp_world_vm (engine->world, hp_vm_name (vm))->met = TRUE;
   keep_connection (engine, vm, TRUE);
   hp_notice (&((HpLog){ .message_id = HP_MESSAGE_VM_STATE, .vm = hp_vm_name (vm) }),
              "virtual machine %s is online, QEMU %s, %u of its devices are ours", hp_vm_name (vm),
