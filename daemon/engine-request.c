@@ -173,10 +173,11 @@ hp_engine_attach_async (HpEngine *engine, const char *name, const char *vm, GAsy
       g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
-  if (facts == NULL || !facts->ready)
+  /* The old one of a machine that has another socket now takes nothing any more: the new one will. */
+  if (facts == NULL || !facts->ready || g_hash_table_contains (engine->retiring, vm))
     {
-      g_autofree char *why = hp_reason_sentence (facts != NULL ? facts->reason : HP_REASON_VM_UNKNOWN, vm,
-                                                 facts != NULL ? facts->detail : NULL);
+      HpReason reason = facts == NULL ? HP_REASON_VM_UNKNOWN : facts->ready ? HP_REASON_VM_CONNECTING : facts->reason;
+      g_autofree char *why = hp_reason_sentence (reason, vm, facts != NULL ? facts->detail : NULL);
 
       g_task_return_new_error (task, HP_ERROR, HP_ERROR_VIRTUAL_MACHINE_NOT_RUNNING, "%s", why);
       return;
