@@ -27,6 +27,12 @@ emit (HpEngine *engine, const char *signal, const HpAttachment *attachment)
 }
 
 void
+hp_engine_emit_attached (HpEngine *engine, const HpAttachment *attachment)
+{
+  emit (engine, "attached", attachment);
+}
+
+void
 hp_engine_emit_detached (HpEngine *engine, const HpAttachment *attachment)
 {
   hp_notice (&((HpLog){ .message_id = HP_MESSAGE_DETACHED, .device = attachment->device, .vm = attachment->vm }),
@@ -57,7 +63,7 @@ attach_succeeded (HpEngine *engine, HpAttachment *attachment, HpVmAttached *atta
   hp_notice (&((HpLog){ .message_id = HP_MESSAGE_ATTACHED, .device = attachment->device, .vm = attachment->vm }),
              "device %s is in virtual machine %s, port %u of %s, after %.1f ms", attachment->device, attachment->vm,
              attachment->port, attachment->bus, (double)attachment->latency / 1000);
-  emit (engine, "attached", attachment);
+  hp_engine_emit_attached (engine, attachment);
 }
 
 static void

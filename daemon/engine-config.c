@@ -83,11 +83,14 @@ refresh_holders (HpEngine *engine)
 void
 hp_engine_rebuild_policy (HpEngine *engine)
 {
-  HpPolicy *policy = hp_policy_new ();
   HpPolicy *old = engine->world->policy;
+  HpPolicy *policy;
   GHashTableIter iter;
   gpointer value;
 
+  if (engine->handing_back)
+    return;
+  policy = hp_policy_new ();
   mark_unresolved (engine);
   g_ptr_array_set_size (engine->unresolved, 0);
   for (guint i = 0; i < engine->config->vms->len; i++)
@@ -141,7 +144,7 @@ on_loaded (GObject *source, GAsyncResult *result, gpointer user_data)
       g_task_return_new_error (task, HP_ERROR, HP_ERROR_CONFIG_INVALID, "%s", error->message);
       return;
     }
-  if (engine->stopping == NULL)
+  if (!engine->handing_back)
     hp_engine_take_config (engine, config);
   else
     hp_config_free (config);

@@ -22,6 +22,7 @@ struct _HpEngine
   HpState *state;   /* never NULL */
   char *config_error;
   char *state_error;
+  gboolean state_unread; /* what is in the file is not known, and not to be lost either */
   GPtrArray *unresolved; /* HpUnresolved: ports of the configuration that this machine does not have (yet) */
 
   HpTopology *topology;
@@ -39,7 +40,8 @@ struct _HpEngine
   GPtrArray *waiting; /* HpWaiting: people's calls that are answered when the world has followed */
   GQueue *changes;    /* GTask: changes of the state, saved one after the other */
   gboolean saving;
-  GTask *stopping; /* (nullable) */
+  GTask *stopping;       /* (nullable) */
+  gboolean handing_back; /* from the stop on, for good: nothing is assigned any more */
   gboolean started;
   guint n_steps; /* asynchronous steps under way */
 };
@@ -93,6 +95,8 @@ gint64 hp_engine_backoff (guint attempts);
 /* engine-attach.c */
 void hp_engine_attach_device (HpEngine *engine, const HpAction *action);
 void hp_engine_detach_device (HpEngine *engine, const HpAction *action);
+/* It has been attached, or was found to be so against what was told before. */
+void hp_engine_emit_attached (HpEngine *engine, const HpAttachment *attachment);
 void hp_engine_emit_detached (HpEngine *engine, const HpAttachment *attachment);
 
 /* engine-vms.c */

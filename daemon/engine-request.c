@@ -173,10 +173,11 @@ hp_engine_attach_async (HpEngine *engine, const char *name, const char *vm, GAsy
       g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
-  if (facts == NULL || !facts->ready)
+  /* The old one of a machine that has another socket now takes nothing any more: the new one will. */
+  if (facts == NULL || !facts->ready || g_hash_table_contains (engine->retiring, vm))
     {
-      g_autofree char *why = hp_reason_sentence (facts != NULL ? facts->reason : HP_REASON_VM_UNKNOWN, vm,
-                                                 facts != NULL ? facts->detail : NULL);
+      HpReason reason = facts == NULL ? HP_REASON_VM_UNKNOWN : facts->ready ? HP_REASON_VM_CONNECTING : facts->reason;
+      g_autofree char *why = hp_reason_sentence (reason, vm, facts != NULL ? facts->detail : NULL);
 
       g_task_return_new_error (task, HP_ERROR, HP_ERROR_VIRTUAL_MACHINE_NOT_RUNNING, "%s", why);
       return;
@@ -247,9 +248,12 @@ take_state (HpEngine *engine, Change *change)
 {
   const HpAssignment *assignment;
 
-  tell_vms (engine, change->port);
   hp_state_free (engine->state);
   engine->state = g_steal_pointer (&change->state);
+  /* Saved, and so for the next run. */
+  if (engine->handing_back)
+    return;
+  tell_vms (engine, change->port);
   hp_engine_mark_subtree (engine, change->port);
   if (change->choice != NULL)
     hp_policy_put (engine->world->policy, hp_assignment_new (change->port, (const char *const *)change->choice->vms,
@@ -307,8 +311,16 @@ save_next (HpEngine *engine)
 static void
 queue_change (HpEngine *engine, GTask *task, const char *port, HpChoice *choice)
 {
-  Change *change = g_new0 (Change, 1);
+  Change *change;
 
+  if (engine->state_unread)
+    {
+      hp_choice_free (choice);
+      g_task_return_new_error (task, HP_ERROR, HP_ERROR_STATE_NOT_SAVED, "nothing has changed: %s",
+                               engine->state_error);
+      return;
+    }
+  change = g_new0 (Change, 1);
   change->port = g_strdup (port);
   change->choice = choice;
   g_task_set_task_data (task, change, (GDestroyNotify)change_free);

@@ -4,6 +4,8 @@
 
 #include <glib/gstdio.h>
 
+#define STORED_NAME_MAX 126 /* bytes of a machine's name, two digits each */
+
 /* The machines: keeping facts of them in the world, taking over what is attached, and following the configuration. */
 
 HpVm *
@@ -100,11 +102,18 @@ take_facts (HpEngine *engine, HpVm *vm)
   facts->detail = g_strdup (hp_vm_detail (vm));
 }
 
+/* Readable as long as that fits: the service manager takes 255 bytes. */
 static char *
 stored_name (const char *vm)
 {
   g_autoptr (GString) escaped = g_string_new ("vm.");
 
+  if (strlen (vm) > STORED_NAME_MAX)
+    {
+      g_autofree char *sum = g_compute_checksum_for_string (G_CHECKSUM_SHA256, vm, -1);
+
+      return g_strconcat ("vm.sha256-", sum, NULL);
+    }
   for (const char *at = vm; *at != '\0'; at++)
     g_string_append_printf (escaped, "%02x", (guint8)*at);
   return g_string_free (g_steal_pointer (&escaped), FALSE);
@@ -177,6 +186,8 @@ adopt (HpEngine *engine, HpVm *vm, const HpVmDevice *found)
     hp_world_set_holder (engine->world, assignment->port, hp_vm_name (vm));
   hp_info (&((HpLog){ .device = found->kernel_name, .vm = hp_vm_name (vm) }),
            "virtual machine %s has device %s already", hp_vm_name (vm), found->kernel_name);
+  if (current && hp_world_vm (engine->world, hp_vm_name (vm))->met)
+    hp_engine_emit_attached (engine, attachment);
   hp_engine_mark_device (engine, found->kernel_name);
 }
 
@@ -228,6 +239,7 @@ on_vm_online (HpVm *vm, gpointer user_data)
       else if (known != NULL && known->state == HP_ATTACHMENT_ATTACHED && !found->attached)
         known->instance = 0;
     }
+  hp_world_vm (engine->world, hp_vm_name (vm))->met = TRUE;
   keep_connection (engine, vm, TRUE);
   hp_notice (&((HpLog){ .message_id = HP_MESSAGE_VM_STATE, .vm = hp_vm_name (vm) }),
              "virtual machine %s is online, QEMU %s, %u of its devices are ours", hp_vm_name (vm),

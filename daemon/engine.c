@@ -200,9 +200,15 @@ source_free (gpointer data)
 void
 hp_engine_wake_at (HpEngine *engine, const char *name, gint64 at)
 {
-  GSource *source = g_timeout_source_new (1);
-  Wake *wake = g_new0 (Wake, 1);
+  GSource *known = g_hash_table_lookup (engine->wakes, name);
+  GSource *source;
+  Wake *wake;
 
+  /* A port and the device in it share the name: whichever is first, all of it is looked at then. */
+  if (known != NULL && g_source_get_ready_time (known) <= at)
+    return;
+  source = g_timeout_source_new (1);
+  wake = g_new0 (Wake, 1);
   wake->engine = engine;
   wake->name = g_strdup (name);
   g_source_set_callback (source, on_wake, wake, wake_free);
@@ -287,7 +293,10 @@ load (HpEngine *engine)
   g_autoptr (HpState) state = hp_state_file_load (engine->state_path, &engine->state_error, &error);
 
   if (state == NULL)
-    engine->state_error = g_strdup (error->message);
+    {
+      engine->state_error = g_strdup (error->message);
+      engine->state_unread = TRUE;
+    }
   else
     {
       hp_state_free (engine->state);
@@ -382,6 +391,7 @@ hp_engine_stop_async (HpEngine *engine, GAsyncReadyCallback callback, gpointer u
 {
   g_return_if_fail (engine->stopping == NULL);
   engine->stopping = g_task_new (engine, NULL, callback, user_data);
+  engine->handing_back = TRUE;
   g_timeout_add (STOP_MS, on_stop_timeout, engine);
   /* With nothing assigned, handing everything back is what reconciling comes to. */
   hp_policy_free (engine->world->policy);

@@ -16,6 +16,7 @@ typedef struct
   gboolean settled; /* the first try to reach it is over: @running means something */
   gboolean running; /* it can hold ports: reachable, or reachable until a moment ago and not known to have ended */
   gboolean ready;   /* devices can be added and removed right now */
+  gboolean met;     /* it was online before, in this run: what is found in it then is news */
   HpReason reason;  /* why it is not ready */
   char *detail;     /* (nullable) the same in the machine's words */
   guint delay_ms;   /* to wait after a plug */

@@ -272,6 +272,18 @@ class Attach(case.Case):
         self.assertEqual(list(machine.devices), [device["QemuId"]])
         self.assertEqual(len(machine.commands("device_add")), 1)
 
+    def test_found_again(self):
+        api, machine = self.begin()
+        self.tree.plug("3-1")
+        before = api.wait_device("3-1", "attached")["QemuId"]
+        machine.drop()  # the machine itself goes on
+        api.wait_heard("DeviceDetached")
+        # It is there again without having been attached anew, and who listens is told.
+        _path, name, _port, vm, details = api.wait_heard("DeviceAttached", 2)
+        self.assertEqual((name, vm, details["latency-usec"]), ("3-1", "vm", 0))
+        self.assertEqual(api.wait_device("3-1", "attached")["QemuId"], before)
+        self.assertEqual(len(machine.commands("device_add")), 1)
+
     def test_plug_storm(self):
         api, machine = self.begin(ports=["3-1", "3-2", "3-3"])
         for turn in range(8):

@@ -271,6 +271,24 @@ class InForce(case.Case):
         machine.wait(lambda: machine.client is None, "the connection closed")
         self.assertEqual(machine.devices, {})
 
+    def test_another_socket_and_attached_by_hand_meanwhile(self):
+        machine, other = self.add_peer(), self.add_peer("other")
+        api = self.start(self.config(self.machine(ports=["3-1"])))
+        self.tree.plug("3-1")
+        self.tree.plug("3-2")
+        api.wait_device("3-1", "attached")
+        machine.leave_unanswered("device_del")
+        self.daemon.configure(self.config(self.machine(ports=["3-1"]).replace("vm.sock", "other.sock")))
+        self.daemon.reload()
+        machine.wait_command("device_del")
+        # The old one takes nothing any more, or it would never go.
+        self.fails("VirtualMachineNotRunning", api.call, "AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
+        machine.stop()
+        other.wait_command("device_add")
+        api.wait_vm("vm", "online")
+        api.call("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
+        self.assertEqual(len(other.devices), 2)
+
     def test_another_socket_without_ports(self):
         machine, other = self.add_peer(), self.add_peer("other")
         api = self.start(self.config(self.machine()))

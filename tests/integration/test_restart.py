@@ -97,6 +97,22 @@ class Crash(case.Case):
         self.tree.unplug("3-1")
         self.assertEqual(machine.wait_command("device_del"), {"id": before["QemuId"]})
 
+    def test_adopts_by_the_longest_names(self):
+        names = ["v" * 128, "v" * 127 + "w"]
+        machines = [self.add_peer(short) for short in ("a", "b")]
+        lines = [self.machine(short).replace("  %s:\n" % short, "  %s:\n" % name)
+                 for short, name in zip(("a", "b"), names)]
+        self.start(self.config(*lines))
+        for name in names:
+            self.api.wait_vm(name, "online")
+        with self.daemon.manager.news:
+            self.assertTrue(self.daemon.manager.news.wait_for(lambda: len(self.daemon.manager.store) == 2, 10))
+        self.crash()
+        self.start(None)
+        for name in names:
+            self.api.wait_vm(name, "online")
+        self.assertEqual([machine.connections for machine in machines], [1, 1])
+
     def test_replugged_meanwhile(self):
         machine = self.add_peer()
         api = self.start(self.config(self.machine(ports=["3-1"])))
@@ -253,6 +269,17 @@ class State(case.Case):
                 self.daemon.stop()
                 for name in os.listdir(self.daemon.state):
                     os.unlink(os.path.join(self.daemon.state, name))
+
+    def test_cannot_be_read(self):
+        os.symlink("state.json", self.daemon.state_file)
+        self.start(self.config(self.machine()))
+        self.assertIn("reading the state", self.api.manager()["StateError"])
+        # What is in there now is not to be lost for what is chosen next.
+        message = self.fails("StateNotSaved", self.assign, "3-1")
+        self.assertIn("nothing has changed: reading the state", message)
+        self.assertEqual(os.listdir(self.daemon.state), ["state.json"])
+        self.assertTrue(os.path.islink(self.daemon.state_file))
+        self.assertEqual(self.api.port("3-1")["State"], "host")
 
     def full_disk(self):
         """A daemon whose state lies on a file system with no room."""

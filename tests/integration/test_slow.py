@@ -73,6 +73,7 @@ class Hung(case.Case):
         api.wait_vm("hung", "online")
         self.assertEqual(api.wait_device("3-2", "attached")["QemuId"], name)
         self.assertEqual(len(hung.commands("device_add")), 1)
+        self.assertEqual([told[1] for told in api.heard("DeviceAttached") if told[3] == "hung"], ["3-2"])
         self.assertEqual(hung.fdsets, {})
 
         # A stop waits for nobody for ever.
