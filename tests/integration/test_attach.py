@@ -333,7 +333,6 @@ class Places(case.Case):
         del machine.foreign["kbd"]
         machine.event("DEVICE_DELETED", device="kbd", path="/machine/peripheral/kbd")
         api.wait(lambda: api.vm("vm")["GuestBuses"][0][3] == 0, "the port free")
-        api.wait_device("3-1", "attached")
 
     def test_one_without_a_name_leaves(self):
         api, machine = self.begin(controllers={"xhci": ("qemu-xhci", "xhci.0", 1, 1)})
