@@ -42,6 +42,9 @@ CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Con
 </busconfig>
 """
 
+# The first words of what must not outlive a test that is killed.
+UNTIL_WE_END = ["setpriv", "--pdeathsig=KILL"]
+
 
 def plain_environment(**more):
     """What a process gets that must not see umockdev's world, nor what the caller's session has set."""
@@ -87,9 +90,9 @@ class PrivateBus:
         path = os.path.join(self.folder, "bus.conf")
         with open(path, "w", encoding="utf-8") as file:
             file.write(CONFIGURATION.format(self.folder, os.path.abspath(SOURCE)))
-        self.process = subprocess.Popen(["dbus-daemon", "--nofork", "--print-address", "--config-file=" + path],
-                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                                        env=plain_environment())
+        self.process = subprocess.Popen([*UNTIL_WE_END, "dbus-daemon", "--nofork", "--print-address",
+                                         "--config-file=" + path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        text=True, env=plain_environment())
         self.address = self.process.stdout.readline().strip()
         assert self.address, "dbus-daemon did not start"
 

@@ -48,8 +48,9 @@ class Qemu:
         self.monitor = None
         daemons = "chardev=daemon,mode=control" + (",pretty=on" if pretty else "")
         self.process = subprocess.Popen(
-            [QEMU, "-S", "-M", machine, "-accel", "tcg", "-m", "64", "-nodefaults", "-display", "none", *devices,
-             "-chardev", "socket,id=daemon,path=%s,server=on,wait=off" % path, "-mon", daemons,
+            [*bus.UNTIL_WE_END, QEMU, "-S", "-M", machine, "-accel", "tcg", "-m", "64", "-nodefaults",
+             "-display", "none", *devices, "-mon", daemons,
+             "-chardev", "socket,id=daemon,path=%s,server=on,wait=off" % path,
              "-qmp", "unix:%s,server=on,wait=off" % self.own],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=bus.plain_environment())
 
