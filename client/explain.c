@@ -95,8 +95,13 @@ add_vm (Chain *chain, const char *name)
   const HpRecord *vm = hp_world_vm (chain->world, name);
   const char *state = vm ? hp_record_string (vm, "State") : "unknown";
 
+  /* The daemon's sentence names the machine, and what to do. */
+  if (g_str_equal (state, "unknown") && vm && *hp_record_string (vm, "Message"))
+    return add (chain, STEP_BROKEN, "%s", hp_record_string (vm, "Message"));
   if (!vm)
-    return add (chain, STEP_BROKEN, "no virtual machine %s is configured", name);
+    return add (chain, STEP_BROKEN,
+                "%s is not in the configuration: add it with its QMP socket to config.yaml and run hotplugctl reload",
+                name);
   if (!g_str_equal (state, "online"))
     return add (chain, STEP_BROKEN, "%s is %s: %s", name, state, message_of (vm, "its monitor is not reached"));
   return add (chain, STEP_HOLDS, "%s is online (QEMU %s)", name, hp_record_string (vm, "QemuVersion"));

@@ -123,6 +123,14 @@ class Tables(CtlCase):
         process.stdout.close()
         process.stderr.close()
 
+    def test_explain_machine_that_is_gone(self):
+        self.daemon.configure(self.config(self.machine("linux")))
+        self.ctl("assign", "3-4", "windows")
+        self.daemon.reload()
+        for word in ("3-4", "windows"):
+            out = self.ctl("explain", word).out
+            self.assertIn("  ✗ windows is not in the configuration: add it with its QMP socket to config.yaml", out)
+
     def test_explain_trouble(self):
         def refuse(_arguments):
             raise peer.Failure("no such luck")
