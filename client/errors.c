@@ -11,7 +11,7 @@ G_DEFINE_QUARK (hotplugctl - error - quark, hp_client_error)
 #define FREEDESKTOP_PREFIX "org.freedesktop.DBus.Error."
 
 #define HINT_START "start it with: systemctl start hotplugd"
-#define HINT_PASSWORD "run it on a terminal and without --no-ask-password, or as root"
+#define HINT_PASSWORD "run it on a terminal and without --no-ask-password"
 #define HINT_VERSIONS "hotplugctl and hotplugd may be of different versions: hotplugctl version"
 
 /* What there is to say about an error that came over the bus, by its name. */
@@ -20,39 +20,41 @@ typedef struct
   const char *name;
   int exit_code;
   const char *hint;
+  const char *said_by; /* (nullable): words by which a message says the same already; then there is no hint */
 } Remote;
 
 static const Remote own_errors[] = {
-  { "NoSuchPort", HP_EXIT_NOT_FOUND, "hotplugctl ports lists all ports" },
-  { "AmbiguousPort", HP_EXIT_FAILED, "take one of the names that hotplugctl ports lists" },
-  { "NoSuchDevice", HP_EXIT_NOT_FOUND, "hotplugctl devices lists what is plugged in" },
-  { "AmbiguousDevice", HP_EXIT_FAILED, "take one of the names that hotplugctl devices lists" },
+  { "NoSuchPort", HP_EXIT_NOT_FOUND, "hotplugctl ports lists all ports", "hotplugctl ports" },
+  { "AmbiguousPort", HP_EXIT_FAILED, "take one of the names that hotplugctl ports lists", "hotplugctl ports" },
+  { "NoSuchDevice", HP_EXIT_NOT_FOUND, "hotplugctl devices lists what is plugged in", "hotplugctl devices" },
+  { "AmbiguousDevice", HP_EXIT_FAILED, "take one of the names that hotplugctl devices lists", "name one of these" },
   { "NoSuchVirtualMachine", HP_EXIT_NOT_FOUND,
-    "hotplugctl vms lists the virtual machines; hotplugger-config(5) tells how to add one" },
-  { "HubNotSupported", HP_EXIT_FAILED, "assign the port that the hub is in: all that is behind it goes along" },
-  { "VirtualMachineNotRunning", HP_EXIT_FAILED, "hotplugctl explain tells what keeps it" },
-  { "NotAttached", HP_EXIT_FAILED, "hotplugctl devices tells who has which device" },
-  { "QemuFailed", HP_EXIT_FAILED, NULL },
-  { "ConfigInvalid", HP_EXIT_FAILED, "the configuration that was in force still is; see hotplugger-config(5)" },
-  { "StateNotSaved", HP_EXIT_FAILED, "nothing has changed; is there room on the disk of /var/lib/hotplugger?" },
-  { "Failed", HP_EXIT_FAILED, NULL },
+    "hotplugctl vms lists the virtual machines; hotplugger-config(5) tells how to add one", "hotplugctl vms" },
+  { "HubNotSupported", HP_EXIT_FAILED, "assign the port that the hub is in: all that is behind it goes along",
+    "assign its port" },
+  { "VirtualMachineNotRunning", HP_EXIT_FAILED, "hotplugctl explain tells what keeps it", "hotplugctl explain" },
+  { "NotAttached", HP_EXIT_FAILED, "hotplugctl devices tells who has which device", "hotplugctl devices" },
+  { "QemuFailed", HP_EXIT_FAILED, NULL, NULL },
+  { "ConfigInvalid", HP_EXIT_FAILED, "the configuration that was in force still is; see hotplugger-config(5)", NULL },
+  { "StateNotSaved", HP_EXIT_FAILED, "is there room on the disk of /var/lib/hotplugger?", NULL },
+  { "Failed", HP_EXIT_FAILED, NULL, NULL },
 };
 
 static const Remote standard_errors[] = {
-  { "AccessDenied", HP_EXIT_DENIED, NULL },
-  { "AuthFailed", HP_EXIT_DENIED, NULL },
-  { "InteractiveAuthorizationRequired", HP_EXIT_DENIED, HINT_PASSWORD },
-  { "InvalidArgs", HP_EXIT_USAGE, NULL },
-  { "ServiceUnknown", HP_EXIT_NOT_RUNNING, HINT_START },
-  { "NameHasNoOwner", HP_EXIT_NOT_RUNNING, HINT_START },
-  { "NoReply", HP_EXIT_NOT_RUNNING, "the journal tells why: journalctl -u hotplugd" },
-  { "Disconnected", HP_EXIT_NOT_RUNNING, NULL },
-  { "Timeout", HP_EXIT_TIMEOUT, NULL },
-  { "TimedOut", HP_EXIT_TIMEOUT, NULL },
-  { "UnknownMethod", HP_EXIT_FAILED, HINT_VERSIONS },
-  { "UnknownInterface", HP_EXIT_FAILED, HINT_VERSIONS },
-  { "UnknownObject", HP_EXIT_FAILED, HINT_VERSIONS },
-  { "LimitsExceeded", HP_EXIT_FAILED, "try again in a moment" },
+  { "AccessDenied", HP_EXIT_DENIED, NULL, NULL },
+  { "AuthFailed", HP_EXIT_DENIED, NULL, NULL },
+  { "InteractiveAuthorizationRequired", HP_EXIT_DENIED, HINT_PASSWORD, "on a terminal" },
+  { "InvalidArgs", HP_EXIT_USAGE, NULL, NULL },
+  { "ServiceUnknown", HP_EXIT_NOT_RUNNING, HINT_START, NULL },
+  { "NameHasNoOwner", HP_EXIT_NOT_RUNNING, HINT_START, NULL },
+  { "NoReply", HP_EXIT_NOT_RUNNING, "the journal tells why: journalctl -u hotplugd", NULL },
+  { "Disconnected", HP_EXIT_NOT_RUNNING, NULL, NULL },
+  { "Timeout", HP_EXIT_TIMEOUT, NULL, NULL },
+  { "TimedOut", HP_EXIT_TIMEOUT, NULL, NULL },
+  { "UnknownMethod", HP_EXIT_FAILED, HINT_VERSIONS, NULL },
+  { "UnknownInterface", HP_EXIT_FAILED, HINT_VERSIONS, NULL },
+  { "UnknownObject", HP_EXIT_FAILED, HINT_VERSIONS, NULL },
+  { "LimitsExceeded", HP_EXIT_FAILED, "try again in a moment", NULL },
 };
 
 static const Remote *
@@ -79,7 +81,8 @@ fill_remote (HpFailure *failure, const char *remote_name)
 
   failure->name = g_strdup (name);
   failure->exit_code = remote ? remote->exit_code : HP_EXIT_FAILED;
-  failure->hint = remote ? remote->hint : NULL;
+  if (remote && !(remote->said_by && strstr (failure->message, remote->said_by)))
+    failure->hint = remote->hint;
   if (failure->exit_code == HP_EXIT_NOT_RUNNING)
     {
       gboolean lost = g_str_equal (name, "NoReply") || g_str_equal (name, "Disconnected");

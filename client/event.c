@@ -2,6 +2,9 @@
 #include "client/event.h"
 #include "dbus/names.h"
 
+/* Names of devices that are longer are rare: behind a second hub, or on bus 10 and up behind one. */
+#define DEVICE_WIDTH "5"
+
 static const struct
 {
   const char *name;
@@ -23,12 +26,23 @@ or_empty (const char *text)
   return text ? text : "";
 }
 
+/* The device in a column of its own, with what is known of it: it may be gone, and so its description. */
+static char *
+subject (const HpEvent *event)
+{
+  const char *device = or_empty (event->device);
+  const char *description = or_empty (event->description);
+
+  if (!*description)
+    return g_strdup_printf ("%-" DEVICE_WIDTH "s ", device);
+  return g_strdup_printf ("%-" DEVICE_WIDTH "s  \"%s\"", device, description);
+}
+
 /* What follows the name of the event. */
 static char *
 details (const HpEvent *event)
 {
-  const char *device = or_empty (event->device);
-  const char *description = or_empty (event->description);
+  g_autofree char *device = subject (event);
   const char *message = or_empty (event->message);
   const char *separator = *message ? ": " : "";
 
@@ -39,17 +53,16 @@ details (const HpEvent *event)
         return g_strdup_printf ("hotplugd %s is %s", event->version, or_empty (event->state));
       return g_strdup_printf ("hotplugd is %s", or_empty (event->state));
     case HP_EVENT_PLUGGED:
-      return g_strdup_printf ("%s  \"%s\" into %s", device, description, or_empty (event->port));
+      return g_strdup_printf ("%s into %s", device, or_empty (event->port));
     case HP_EVENT_UNPLUGGED:
-      return g_strdup_printf ("%s  \"%s\" from %s", device, description, or_empty (event->port));
+      return g_strdup_printf ("%s from %s", device, or_empty (event->port));
     case HP_EVENT_ATTACHED:
-      return g_strdup_printf ("%s  \"%s\" to %s at %s port %u, after %.1f ms", device, description,
-                              or_empty (event->vm), or_empty (event->guest_bus), event->guest_port,
-                              (double)event->latency_usec / 1000);
+      return g_strdup_printf ("%s to %s at %s port %u, after %.1f ms", device, or_empty (event->vm),
+                              or_empty (event->guest_bus), event->guest_port, (double)event->latency_usec / 1000);
     case HP_EVENT_DETACHED:
-      return g_strdup_printf ("%s  \"%s\" from %s", device, description, or_empty (event->vm));
+      return g_strdup_printf ("%s from %s", device, or_empty (event->vm));
     case HP_EVENT_FAILED:
-      return g_strdup_printf ("%s  \"%s\" to %s%s%s", device, description, or_empty (event->vm), separator, message);
+      return g_strdup_printf ("%s to %s%s%s", device, or_empty (event->vm), separator, message);
     case HP_EVENT_VM:
       return g_strdup_printf ("%s is %s%s%s", or_empty (event->vm), or_empty (event->state), separator, message);
     case HP_EVENT_PORT:

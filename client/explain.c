@@ -95,8 +95,13 @@ add_vm (Chain *chain, const char *name)
   const HpRecord *vm = hp_world_vm (chain->world, name);
   const char *state = vm ? hp_record_string (vm, "State") : "unknown";
 
+  /* The daemon's sentence names the machine, and what to do. */
+  if (g_str_equal (state, "unknown") && vm && *hp_record_string (vm, "Message"))
+    return add (chain, STEP_BROKEN, "%s", hp_record_string (vm, "Message"));
   if (!vm)
-    return add (chain, STEP_BROKEN, "no virtual machine %s is configured", name);
+    return add (chain, STEP_BROKEN,
+                "%s is not in the configuration: add it with its QMP socket to config.yaml and run hotplugctl reload",
+                name);
   if (!g_str_equal (state, "online"))
     return add (chain, STEP_BROKEN, "%s is %s: %s", name, state, message_of (vm, "its monitor is not reached"));
   return add (chain, STEP_HOLDS, "%s is online (QEMU %s)", name, hp_record_string (vm, "QemuVersion"));
@@ -114,6 +119,21 @@ add_hold (Chain *chain, const HpRecord *port, const char *vm)
          g_str_equal (hp_record_string (port, "Reason"), "claim-refused") ? ": " : "",
          g_str_equal (hp_record_string (port, "Reason"), "claim-refused") ? message_of (port, "") : "");
   return TRUE;
+}
+
+/* Whether @device goes where it goes by a person's word for it alone, which stands above its port. */
+static gboolean
+is_by_hand (const HpRecord *port, const HpRecord *device)
+{
+  g_autofree const char **vms = port ? hp_record_strv (port, "VirtualMachines") : g_new0 (const char *, 1);
+  const char *reason = hp_record_string (device, "Reason");
+  const char *vm = hp_record_string (device, "VirtualMachine");
+
+  if (g_str_equal (reason, "detached-by-user") || g_str_equal (reason, "attached-by-user"))
+    return TRUE;
+  /* While it is on its way, or cannot get there, the reason tells of that instead. One that leaves may as well do so
+     because the port was given to somebody else. */
+  return *vm && !g_str_equal (hp_record_string (device, "State"), "detaching") && !g_strv_contains (vms, vm);
 }
 
 static gboolean
@@ -138,6 +158,56 @@ add_device (Chain *chain, const HpRecord *device)
               hp_record_uint (device, "GuestPort"), after ? after : "");
 }
 
+static void
+add_by_hand (Chain *chain, const HpRecord *device)
+{
+  g_autofree char *description = hp_device_description (device);
+  const char *vm = hp_record_string (device, "VirtualMachine");
+
+  if (*vm)
+    {
+      add (chain, STEP_HOLDS, "\"%s\" was given to %s by hand, until it is pulled out", description, vm);
+      if (!add_vm (chain, vm))
+        return;
+    }
+  add_device (chain, device);
+}
+
+/* Returns whether the port has no say in anything that is asked about. */
+static gboolean
+add_all_by_hand (Chain *chain, const HpRecord *port, const HpRecord *only)
+{
+  g_autofree const char **devices = hp_record_strv (port, "Devices");
+  gboolean rest = FALSE, any = FALSE;
+
+  for (gsize i = 0; devices[i]; i++)
+    {
+      const HpRecord *device = hp_world_device (chain->world, devices[i]);
+
+      if (!device || (only && device != only))
+        continue;
+      if (is_by_hand (port, device))
+        add_by_hand (chain, device);
+      else
+        rest = TRUE;
+      any = TRUE;
+    }
+  return any && !rest;
+}
+
+/* What becomes of the next one, where the port has no say in what is in it now. */
+static void
+add_next (Chain *chain, const HpRecord *port)
+{
+  g_autofree const char **vms = hp_record_strv (port, "VirtualMachines");
+  g_autofree char *owner = hp_port_owner (port);
+
+  if (vms[0])
+    add (chain, STEP_FACT, "the port stays assigned to %s, for what is plugged in next", owner);
+  else
+    add (chain, STEP_FACT, "the port itself is the host's: what is plugged in next stays with the host");
+}
+
 /* @only: (nullable): the one device that is asked about, else all that is in the port. */
 static void
 explain_port (Chain *chain, const HpRecord *port, const HpRecord *only)
@@ -147,51 +217,43 @@ explain_port (Chain *chain, const HpRecord *port, const HpRecord *only)
   const char *holder = hp_record_string (port, "Holder");
   const char *vm = *holder ? holder : vms[0];
 
-  if (!add_presence (chain, port) || !add_assignment (chain, port) || !add_vm (chain, vm)
-      || !add_hold (chain, port, vm))
+  if (!add_presence (chain, port))
     return;
-  if (only)
+  if (add_all_by_hand (chain, port, only))
     {
-      add_device (chain, only);
+      add_next (chain, port);
       return;
     }
+  if (!add_assignment (chain, port) || !add_vm (chain, vm) || !add_hold (chain, port, vm))
+    return;
   for (gsize i = 0; devices[i]; i++)
     {
       const HpRecord *device = hp_world_device (chain->world, devices[i]);
 
-      if (device && !add_device (chain, device))
+      if (!device || (only && device != only) || is_by_hand (port, device))
+        continue;
+      if (!add_device (chain, device))
         return;
     }
   if (!devices[0])
-    add (chain, STEP_FACT, "nothing is plugged in; what is goes to %s", vm);
+    add (chain, STEP_FACT, "nothing is plugged in; what is plugged in will go to %s", vm);
 }
 
 static void
 explain_device (Chain *chain, const HpRecord *device)
 {
   const HpRecord *port = hp_world_port (chain->world, hp_record_string (device, "Port"));
-  const char *vm = hp_record_string (device, "VirtualMachine");
-  const char *reason = hp_record_string (device, "Reason");
   g_autofree char *port_name = port ? hp_port_full_name (port) : g_strdup (hp_record_string (device, "Port"));
 
   add (chain, STEP_HOLDS, "it is plugged into port %s", port_name);
-  if (hp_record_bool (device, "Hub") && !add (chain, STEP_BROKEN, "%s", message_of (device, "hubs stay with the host")))
-    return;
-  /* A person's word for this one device stands above the port. */
-  if (g_str_equal (reason, "detached-by-user"))
-    {
-      add (chain, STEP_BROKEN, "%s", message_of (device, "it was detached by hand, until it is pulled out"));
-      return;
-    }
-  if (g_str_equal (reason, "attached-by-user") || !port)
-    {
-      if (g_str_equal (reason, "attached-by-user"))
-        add (chain, STEP_HOLDS, "it was given to %s by hand, until it is pulled out", vm);
-      if (!*vm || add_vm (chain, vm))
-        add_device (chain, device);
-      return;
-    }
-  explain_port (chain, port, device);
+  if (hp_record_bool (device, "Hub"))
+    add (chain, STEP_BROKEN, "%s", message_of (device, "hubs stay with the host"));
+  else if (port)
+    explain_port (chain, port, device);
+  else if (is_by_hand (port, device))
+    add_by_hand (chain, device);
+  else
+    add_device (chain, device);
 }
 
 static void

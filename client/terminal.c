@@ -155,18 +155,20 @@ hp_display_width (const char *text)
 char *
 hp_display_cut (const char *text, guint width)
 {
+  const char *ellipsis = g_get_charset (NULL) ? "…" : "...";
+  guint room = hp_display_width (ellipsis);
   const char *end = text;
   guint used = 0;
 
   if (hp_display_width (text) <= width)
     return g_strdup (text);
-  if (width == 0)
-    return g_strdup ("");
-  /* One column is the ellipsis's. */
-  while (*end && used + char_width (g_utf8_get_char (end)) <= width - 1)
+  /* Where even the three dots have no room, some of them do. */
+  if (width < room)
+    return g_strndup (ellipsis, width);
+  while (*end && used + char_width (g_utf8_get_char (end)) <= width - room)
     {
       used += char_width (g_utf8_get_char (end));
       end = g_utf8_next_char (end);
     }
-  return g_strdup_printf ("%.*s…", (int)(end - text), text);
+  return g_strdup_printf ("%.*s%s", (int)(end - text), text, ellipsis);
 }

@@ -75,5 +75,5 @@ char *hp_display_safe (const char *text);
 /* Columns that @text takes up on a terminal. */
 guint hp_display_width (const char *text);
 
-/* @text cut to at most @width columns, with an ellipsis where something went. (transfer full) */
+/* @text cut to at most @width columns, ending in the ellipsis of the locale where something went. (transfer full) */
 char *hp_display_cut (const char *text, guint width);

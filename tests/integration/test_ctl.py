@@ -85,7 +85,7 @@ class Tables(CtlCase):
             self.assertIn(line + "\n", port)
         self.assertRegex(port, r'  ✓ "SanDisk Ultra \(0781:5581\)" is attached to windows at xhci.0 port \d, after')
         for words, part in ((["3-3"], "  ✗ linux is offline: "), (["3-4"], "  ✗ not assigned to a virtual machine"),
-                            (["3-2.3"], "  · nothing is plugged in; what is goes to windows"),
+                            (["3-2.3"], "  · nothing is plugged in; what is plugged in will go to windows"),
                             (["3-2"], "  · \"SanDisk Hub (0781:0101)\" is a hub"),
                             (["046d:c31c"], "  ✓ it is plugged into port 3-2.1"),
                             (["0781:0101"], "  ✗ hubs stay with the host"),
@@ -96,10 +96,40 @@ class Tables(CtlCase):
         self.assertIn("  + the port is there", self.ctl("explain", "3-1", LC_ALL="C").out)
 
     def test_explain_by_hand(self):
+        # By its port as well as by its ids: a person's word for the device stands above what the port says.
         self.ctl("attach", "3-4", "windows")
-        self.assertIn("  ✓ it was given to windows by hand", self.ctl("explain", "0781:5530").out)
+        for word in ("3-4", "0781:5530"):
+            out = self.ctl("explain", word).out
+            self.assertIn("  ✓ \"SanDisk Cruzer (0781:5530)\" was given to windows by hand", out)
+            self.assertRegex(out, r"  ✓ .*is attached to windows at xhci.0 port \d")
+            self.assertIn("  · the port itself is the host's", out)
+            self.assertNotIn("✗", out)
         self.ctl("detach", "3-4")
-        self.assertIn("  ✗ kept on the host until it is pulled out", self.ctl("explain", "0781:5530").out)
+        self.ctl("detach", "3-1")
+        for word, text in (("3-4", "the port itself is the host's"), ("0781:5530", "the port itself is the host's"),
+                           ("3-1", "the port stays assigned to windows")):
+            out = self.ctl("explain", word).out
+            self.assertRegex(out, "  ✗ .* is held-back: kept on the host until it is pulled out")
+            self.assertIn("  · %s" % text, out)
+            self.assertNotIn("has the port", out)
+        # While it is on its way as well.
+        self.windows.leave_unanswered("device_add")
+        process = self.ctl.start("attach", "3-4", "windows")
+        self.api.wait_device("3-4", "attaching")
+        out = self.ctl("explain", "3-4").out
+        self.assertIn("was given to windows by hand", out)
+        self.assertIn("is attaching at this moment", out)
+        bus.end(process)
+        process.stdout.close()
+        process.stderr.close()
+
+    def test_explain_machine_that_is_gone(self):
+        self.daemon.configure(self.config(self.machine("linux")))
+        self.ctl("assign", "3-4", "windows")
+        self.daemon.reload()
+        for word in ("3-4", "windows"):
+            out = self.ctl("explain", word).out
+            self.assertIn("  ✗ windows is not in the configuration: add it with its QMP socket to config.yaml", out)
 
     def test_explain_trouble(self):
         def refuse(_arguments):

@@ -114,22 +114,20 @@ class Errors(case.Case):
         def refuse(_arguments):
             raise peer.Failure("no")
         for words, status, code, message, hint in (
-                (["assign", "3-9", "vm"], NOT_FOUND, "NoSuchPort", "no port is called \"3-9\"", "hotplugctl ports"),
-                (["unassign", "x"], NOT_FOUND, "NoSuchPort", "no port is called \"x\"", "hotplugctl ports"),
-                (["assign", "3-1", "x"], NOT_FOUND, "NoSuchVirtualMachine", "no virtual machine is called \"x\"",
-                 "hotplugctl vms"),
+                (["assign", "3-9", "vm"], NOT_FOUND, "NoSuchPort", "hotplugctl ports", ""),
+                (["unassign", "x"], NOT_FOUND, "NoSuchPort", "no port is called \"x\"", ""),
+                (["assign", "3-1", "x"], NOT_FOUND, "NoSuchVirtualMachine", "hotplugctl vms lists them", ""),
                 (["ports", "--vm=x"], NOT_FOUND, "NoSuchVirtualMachine", "no virtual machine is called \"x\"",
                  "hotplugctl vms"),
                 (["devices", "--vm=x"], NOT_FOUND, "NoSuchVirtualMachine", "no virtual machine is called \"x\"",
                  "hotplugctl vms"),
-                (["attach", "dead:beef", "vm"], NOT_FOUND, "NoSuchDevice", "no device with the ids",
-                 "hotplugctl devices"),
+                (["attach", "dead:beef", "vm"], NOT_FOUND, "NoSuchDevice", "hotplugctl devices lists them", ""),
                 (["explain", "x"], NOT_FOUND, "NotFound", "\"x\" is no port, device or virtual machine here",
                  "hotplugctl ports, devices and vms"),
                 (["explain", "0781:5581"], NOT_FOUND, "NotFound", "is no port, device or virtual machine",
                  "hotplugctl"),
-                (["attach", "0781:5581", "vm"], FAILED, "AmbiguousDevice", "fits 3-1 and 3-2", "take one of the names"),
-                (["attach", "3-2", "vm"], FAILED, "HubNotSupported", "is a hub", "assign the port"),
+                (["attach", "0781:5581", "vm"], FAILED, "AmbiguousDevice", "fits 3-1 and 3-2: name one", ""),
+                (["attach", "3-2", "vm"], FAILED, "HubNotSupported", "or assign its port", ""),
                 (["attach", "3-3", "off"], FAILED, "VirtualMachineNotRunning", "off does not run",
                  "hotplugctl explain"),
                 (["detach", "3-3"], FAILED, "NotAttached", "is in no virtual machine", "hotplugctl devices"),
@@ -143,7 +141,7 @@ class Errors(case.Case):
                           "the configuration that was in force still is")
         os.rmdir(self.daemon.state)
         self.assert_error(["assign", "3-4", "vm"], FAILED, "StateNotSaved", "nothing has changed: ",
-                          "nothing has changed; is there room on the disk")
+                          "is there room on the disk")
         os.mkdir(self.daemon.state)
 
     def test_denied(self):

@@ -70,12 +70,12 @@ class Monitor(case.Case):
         self.assertRegex(watch.until("hotplugd"),
                          r"^\d\d:\d\d:\d\d\.\d{3}  daemon     hotplugd \d+\.\d+\.\d+ is running\n$")
         self.tree.plug("3-1")
-        watch.until("  plugged    3-1  \"SanDisk Ultra (0781:5581)\" into " + case.port_id("1"))
-        self.assertRegex(watch.until("  attached "), r"3-1  \"SanDisk Ultra \(0781:5581\)\" to vm at xhci.0 port \d, "
+        watch.until("  plugged    3-1    \"SanDisk Ultra (0781:5581)\" into " + case.port_id("1"))
+        self.assertRegex(watch.until("  attached "), r"3-1    \"SanDisk Ultra \(0781:5581\)\" to vm at xhci.0 port \d, "
                          r"after \d+\.\d ms\n$")
         self.tree.unplug("3-1")
-        watch.until("  unplugged  3-1  \"SanDisk Ultra (0781:5581)\" from " + case.port_id("1"))
-        watch.until("  detached   3-1  \"SanDisk Ultra (0781:5581)\" from vm")
+        watch.until("  unplugged  3-1    \"SanDisk Ultra (0781:5581)\" from " + case.port_id("1"))
+        watch.until("  detached   3-1    \"SanDisk Ultra (0781:5581)\" from vm")
         self.ctl("assign", "3-2", "vm")
         watch.until("  port       %s is assigned to vm" % case.port_id("2"))
         self.ctl("unassign", "3-2")

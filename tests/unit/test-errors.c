@@ -64,6 +64,39 @@ test_remote (void)
     }
 }
 
+/* A message that says what to do already gets no hint that says it again. */
+static void
+test_hint_once (void)
+{
+  static const struct
+  {
+    const char *remote, *message;
+    const char *hint;
+  } cases[] = {
+    { OWN "NoSuchPort", "no port is called \"1-99\": hotplugctl ports lists all ports", NULL },
+    { OWN "NoSuchPort", "no port is called \"1-99\"", "hotplugctl ports lists all ports" },
+    { OWN "AmbiguousPort", "\"x\" fits two: hotplugctl ports lists all ports", NULL },
+    { OWN "NoSuchDevice", "no device is called \"x\": hotplugctl devices lists what is plugged in", NULL },
+    { OWN "NoSuchDevice", "nothing is plugged into port \"1-1\"", "hotplugctl devices lists what is plugged in" },
+    { OWN "AmbiguousDevice", "\"x\" fits 1-1 and 1-2: name one of these instead", NULL },
+    { OWN "NoSuchVirtualMachine", "none is called \"x\": hotplugctl vms lists them, F is where they are added", NULL },
+    { OWN "HubNotSupported", "1-1 is a hub: name what is plugged into it, or assign its port", NULL },
+    { OWN "StateNotSaved", "nothing has changed: no space", "is there room on the disk of /var/lib/hotplugger?" },
+    { STANDARD "InteractiveAuthorizationRequired", "x needs a password: allow it, or run it as root",
+      "run it on a terminal and without --no-ask-password" },
+    { STANDARD "InteractiveAuthorizationRequired", "x needs a password: run it on a terminal", NULL },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = g_dbus_error_new_for_dbus_error (cases[i].remote, cases[i].message);
+      g_autoptr (HpFailure) failure = hp_failure_new (error);
+
+      g_test_message ("%s", cases[i].message);
+      g_assert_cmpstr (failure->hint, ==, cases[i].hint);
+    }
+}
+
 static void
 test_local (void)
 {
@@ -120,6 +153,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/errors/remote", test_remote);
+  g_test_add_func ("/errors/hint-once", test_hint_once);
   g_test_add_func ("/errors/local", test_local);
   g_test_add_func ("/errors/json", test_json);
   return g_test_run ();

@@ -106,6 +106,30 @@ test_cut (void)
     }
 }
 
+/* Three dots where the locale has no ellipsis. */
+static void
+test_cut_ascii (void)
+{
+  static const struct
+  {
+    const char *text;
+    guint width;
+    const char *cut;
+  } cases[] = {
+    { "abcdef", 6, "abcdef" }, { "abcdef", 5, "ab..." }, { "abcdef", 3, "..." }, { "abcdef", 2, ".." },
+    { "abcdef", 0, "" },       { "日本語", 5, "日..." }, { "", 0, "" },
+  };
+
+  setlocale (LC_ALL, "C");
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *cut = hp_display_cut (cases[i].text, cases[i].width);
+
+      g_assert_cmpstr (cut, ==, cases[i].cut);
+    }
+  setlocale (LC_ALL, "C.UTF-8");
+}
+
 static void
 test_paint (void)
 {
@@ -188,6 +212,7 @@ main (int argc, char **argv)
   g_test_add_func ("/terminal/safe", test_safe);
   g_test_add_func ("/terminal/width", test_width);
   g_test_add_func ("/terminal/cut", test_cut);
+  g_test_add_func ("/terminal/cut-ascii", test_cut_ascii);
   g_test_add_func ("/terminal/paint", test_paint);
   g_test_add_func ("/terminal/write", test_write);
   g_test_add_func ("/terminal/write-ascii", test_write_ascii);
