@@ -152,10 +152,14 @@ on_released (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (HpStep) step = user_data;
   g_autoptr (GError) error = NULL;
+  const HpClaim *claim = g_hash_table_lookup (step->engine->world->claims, step->name);
 
   /* A claim that is already gone is as good as released. */
   if (!hp_usbfs_release_port_finish (result, &error))
     hp_debug (NULL, "releasing port %s: %s", step->name, error->message);
+  /* The hub was pulled out meanwhile, and its claim went with it: what is there now is another's. */
+  if (claim == NULL || claim->state != HP_CLAIM_RELEASING || claim->hub_instance != step->instance)
+    return;
   hp_engine_drop_claim (step->engine, step->name);
   hp_engine_mark_device (step->engine, step->name);
 }
@@ -173,7 +177,7 @@ release_port (HpEngine *engine, const char *port)
       return;
     }
   claim->state = HP_CLAIM_RELEASING;
-  hp_usbfs_release_port_async (usbfs, number_of (port), on_released, hp_step_new (engine, port, 0));
+  hp_usbfs_release_port_async (usbfs, number_of (port), on_released, hp_step_new (engine, port, claim->hub_instance));
 }
 
 static void

@@ -192,6 +192,26 @@ class Attach(case.Case):
         self.assertIsNone(api.port("3-1.2"))
         api.wait_port("3-1", Reason="held", Claimed=True)
 
+    def test_hub_replugged_while_its_port_is_released(self):
+        api, _machine = self.begin()
+        self.tree.plug_hub("3-2", ports=2)
+        api.wait_port("3-2.1", State="host")
+        api.call("AssignPort", "ssa{sv}", ("3-2.1", "vm", {}))
+        api.wait_port("3-2.1", Claimed=True)
+        with self.tree.lock:  # the kernel takes its time
+            api.call("UnassignPort", "sa{sv}", ("3-2.1", {}))
+            api.wait_port("3-2.1", Claimed=False)
+            self.tree.unplug("3-2")
+            api.wait(lambda: api.device("3-2") is None, "the hub gone")
+            self.tree.plug_hub("3-2", ports=2)
+            api.wait_port("3-2.1", State="host")
+            api.call("AssignPort", "ssa{sv}", ("3-2.1", "vm", {}))
+            api.wait_port("3-2.1", State="active")
+        api.wait_port("3-2.1", Claimed=True)
+        self.daemon.settle()
+        self.assertEqual(api.port("3-2.1")["Reason"], "held")
+        self.assertNotIn("is not reserved", self.daemon.read_log())
+
     def test_claim_refused(self):
         self.tree.refuse_claims = 16
         api, _machine = self.begin()

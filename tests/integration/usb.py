@@ -252,6 +252,8 @@ class UsbTree:
             for other in [other for other in self.devices if self._is_child(other, name)]:
                 self.unplug(other, event)
             device = self.devices.pop(name)
+            for port in [port for port in self.clients if self._is_child(port, name)]:
+                del self.clients[port]  # whoever still has the descriptor
             self.kept.append(os.open(device.path, os.O_PATH | os.O_DIRECTORY))
             os.unlink(os.path.join(self.root, "sys/bus/usb/devices", name))
             if not name.startswith("usb"):
