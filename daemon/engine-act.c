@@ -23,6 +23,9 @@ void
 hp_step_free (HpStep *step)
 {
   step->engine->n_steps--;
+  /* A stop waits for the last of them, whether that changed anything or not. */
+  if (step->engine->stopping != NULL)
+    hp_engine_schedule (step->engine);
   g_object_unref (step->engine);
   g_free (step->name);
   g_free (step->vm);
