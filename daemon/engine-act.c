@@ -183,6 +183,20 @@ release_port (HpEngine *engine, const char *port)
   hp_usbfs_release_port_async (usbfs, number_of (port), on_released, hp_step_new (engine, port, claim->hub_instance));
 }
 
+/* It still is to be given back: as soon as something about it changes, or else in a while. */
+static void
+hand_back_failed (const HpStep *step, const GError *error)
+{
+  HpEngine *engine = step->engine;
+  const HpDevice *device = hp_topology_device (engine->topology, step->name);
+
+  hp_warn (&((HpLog){ .device = step->name }), "giving device %s back to the host: %s", step->name, error->message);
+  if (device == NULL || device->instance != step->instance)
+    return;
+  hp_world_touch (engine->world, device);
+  hp_engine_wake_at (engine, step->name, g_get_monotonic_time () + BACKOFF_LAST_US);
+}
+
 static void
 on_handed_back (GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -190,9 +204,10 @@ on_handed_back (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
 
   if (!hp_usbfs_hand_back_finish (result, &error))
-    hp_warn (&((HpLog){ .device = step->name }), "giving device %s back to the host: %s", step->name, error->message);
+    hand_back_failed (step, error);
+  else
+    hp_engine_mark_device (step->engine, step->name);
   hp_usb_scan_device (step->engine->scan, step->name);
-  hp_engine_mark_device (step->engine, step->name);
 }
 
 static void

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """From the plug to the machine and back, with a scripted QEMU."""
+import errno
 import os
 import time
 
@@ -191,6 +192,19 @@ class Attach(case.Case):
         machine.wait_command("device_del")
         self.assertIsNone(api.port("3-1.2"))
         api.wait_port("3-1", Reason="held", Claimed=True)
+
+    def test_handing_back_fails(self):
+        api, _machine = self.begin()
+        api.wait_port("3-1", Claimed=True)
+        # A hub is never the machine's: its port is released, and the hub's driver is to have it.
+        self.tree.refuse_configurations = errno.EPROTO
+        hub = self.tree.plug_hub("3-1", ports=2)
+        self.daemon.wait_log("giving device 3-1 back to the host")
+        self.daemon.settle()
+        self.tree.refuse_configurations = 0
+        usb.write(os.path.join(hub.path, "product"), "Hub again\n")
+        self.tree.uevent(hub.path, "change")
+        api.wait_port("3-1.1", Claimed=True)
 
     def test_hub_replugged_while_its_port_is_released(self):
         api, _machine = self.begin()

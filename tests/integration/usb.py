@@ -75,6 +75,7 @@ class UsbTree:
         self.devices = {}
         self.clients = {}  # kernel port -> the ioctl client that claims it
         self.refuse_claims = 0  # errno
+        self.refuse_configurations = 0  # errno
         self.ioctls = []  # (node, name, argument)
         self.lock = threading.RLock()  # ioctls come in a thread of umockdev's
         self.numbers = {}
@@ -337,6 +338,8 @@ class UsbTree:
     def _on_configure(self, _client, device, raw):
         if struct.unpack("<I", raw)[0] != 3:
             return errno.EINVAL
+        if self.refuse_configurations:
+            return self.refuse_configurations
         if device.configured:
             return 0
         device.configured = True
