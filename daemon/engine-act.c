@@ -23,6 +23,9 @@ void
 hp_step_free (HpStep *step)
 {
   step->engine->n_steps--;
+  /* A stop waits for the last of them, whether that changed anything or not. */
+  if (step->engine->stopping != NULL)
+    hp_engine_schedule (step->engine);
   g_object_unref (step->engine);
   g_free (step->name);
   g_free (step->vm);
@@ -152,10 +155,14 @@ on_released (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (HpStep) step = user_data;
   g_autoptr (GError) error = NULL;
+  const HpClaim *claim = g_hash_table_lookup (step->engine->world->claims, step->name);
 
   /* A claim that is already gone is as good as released. */
   if (!hp_usbfs_release_port_finish (result, &error))
     hp_debug (NULL, "releasing port %s: %s", step->name, error->message);
+  /* The hub was pulled out meanwhile, and its claim went with it: what is there now is another's. */
+  if (claim == NULL || claim->state != HP_CLAIM_RELEASING || claim->hub_instance != step->instance)
+    return;
   hp_engine_drop_claim (step->engine, step->name);
   hp_engine_mark_device (step->engine, step->name);
 }
@@ -173,7 +180,21 @@ release_port (HpEngine *engine, const char *port)
       return;
     }
   claim->state = HP_CLAIM_RELEASING;
-  hp_usbfs_release_port_async (usbfs, number_of (port), on_released, hp_step_new (engine, port, 0));
+  hp_usbfs_release_port_async (usbfs, number_of (port), on_released, hp_step_new (engine, port, claim->hub_instance));
+}
+
+/* It still is to be given back: as soon as something about it changes, or else in a while. */
+static void
+hand_back_failed (const HpStep *step, const GError *error)
+{
+  HpEngine *engine = step->engine;
+  const HpDevice *device = hp_topology_device (engine->topology, step->name);
+
+  hp_warn (&((HpLog){ .device = step->name }), "giving device %s back to the host: %s", step->name, error->message);
+  if (device == NULL || device->instance != step->instance)
+    return;
+  hp_world_touch (engine->world, device);
+  hp_engine_wake_at (engine, step->name, g_get_monotonic_time () + BACKOFF_LAST_US);
 }
 
 static void
@@ -183,9 +204,10 @@ on_handed_back (GObject *source, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
 
   if (!hp_usbfs_hand_back_finish (result, &error))
-    hp_warn (&((HpLog){ .device = step->name }), "giving device %s back to the host: %s", step->name, error->message);
+    hand_back_failed (step, error);
+  else
+    hp_engine_mark_device (step->engine, step->name);
   hp_usb_scan_device (step->engine->scan, step->name);
-  hp_engine_mark_device (step->engine, step->name);
 }
 
 static void

@@ -256,34 +256,6 @@ class Attach(case.Case):
         self.assertEqual(device["Product"], "Other")
         bus.wait_until(lambda: list(machine.devices) == [device["QemuId"]], "only that in the machine")
 
-    def test_machine_back_while_the_node_is_opened(self):
-        api, machine = self.begin(reserve="always")
-        self.wait_claims("3-1", "4-1")
-        with self.tree.lock:  # configuring the device takes its time
-            self.tree.plug("3-1")
-            api.wait_device("3-1", "attaching")
-            machine.stop()
-            api.wait_vm("vm", "offline")
-            machine.start()
-            api.wait_vm("vm", "online")
-            api.wait_device("3-1", "attaching")
-        device = api.wait_device("3-1", "attached")
-        self.daemon.settle()
-        self.assertEqual(list(machine.devices), [device["QemuId"]])
-        self.assertEqual(len(machine.commands("device_add")), 1)
-
-    def test_found_again(self):
-        api, machine = self.begin()
-        self.tree.plug("3-1")
-        before = api.wait_device("3-1", "attached")["QemuId"]
-        machine.drop()  # the machine itself goes on
-        api.wait_heard("DeviceDetached")
-        # It is there again without having been attached anew, and who listens is told.
-        _path, name, _port, vm, details = api.wait_heard("DeviceAttached", 2)
-        self.assertEqual((name, vm, details["latency-usec"]), ("3-1", "vm", 0))
-        self.assertEqual(api.wait_device("3-1", "attached")["QemuId"], before)
-        self.assertEqual(len(machine.commands("device_add")), 1)
-
     def test_plug_storm(self):
         api, machine = self.begin(ports=["3-1", "3-2", "3-3"])
         for turn in range(8):
@@ -367,18 +339,6 @@ class Qemus(case.Case):
         self.assertEqual(len(machine.commands("device_del")), 2)
         self.assertEqual(api.device("3-1")["State"], "held-back")
 
-    def test_detach_fails_again_and_again(self):
-        api, machine = self.begin()
-        self.tree.plug("3-1")
-        api.wait_device("3-1", "attached")
-        machine.hooks["device_del"] = self.refuse("device_del not allowed while migrating")
-        finish = api.begin("DetachDevice", "sa{sv}", ("3-1", {}))
-        # Asked for ever less often, as attaching is.
-        api.wait(lambda: api.device("3-1")["Attempts"] == 2, "failed twice", timeout=5)
-        machine.hooks.clear()
-        finish()
-        self.assertEqual(len(machine.commands("device_del")), 3)
-
     def test_attach_by_hand_fails_for_good(self):
         api, machine = self.begin(device_add=self.refuse("no"))
         self.tree.plug("3-2")
@@ -387,38 +347,6 @@ class Qemus(case.Case):
         self.assertIn("attaching device 3-2 to virtual machine vm: ", message)
         api.wait_device("3-2", "host", "not-assigned")
         self.assertEqual(len(machine.commands("device_add")), 1)
-
-    def test_attach_by_hand_and_the_machine_ends(self):
-        api, machine = self.begin(device_add=lambda _arguments: None)
-        self.tree.plug("3-2")
-        api.wait_device("3-2", "host")
-        finish = api.begin("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
-        machine.wait_command("device_add")
-        machine.stop()
-        self.assertIn("virtual machine vm has ended", self.fails("VirtualMachineNotRunning", finish))
-
-    def test_attach_by_hand_overruled(self):
-        api, machine = self.begin(device_add=lambda _arguments: None)
-        self.tree.plug("3-2")
-        api.wait_device("3-2", "host")
-        first = api.begin("AttachDevice", "ssa{sv}", ("3-2", "vm", {}))
-        machine.wait_command("device_add")
-        second = api.begin("DetachDevice", "sa{sv}", ("3-2", {}))
-        self.assertIn("somebody asked for something else", self.fails("Failed", first))
-        self.assertFalse(second.is_done())  # it is not out yet
-        machine.stop()
-        second()
-        self.assertEqual(api.device("3-2")["State"], "held-back")
-
-    def test_attach_by_hand_after_failures(self):
-        api, machine = self.begin(device_add=self.refuse("no"))
-        self.tree.plug("3-1")
-        api.wait(lambda: (api.device("3-1") or {}).get("Attempts") == 2, "tried twice")
-        api.wait_device("3-1", "failed")
-        machine.hooks.clear()
-        # Neither told what went wrong before, nor left to wait for the next turn.
-        api.call("AttachDevice", "ssa{sv}", ("3-1", "vm", {}))
-        self.assertEqual(api.device("3-1")["State"], "attached")
 
     def test_migration(self):
         machine = self.add_peer()

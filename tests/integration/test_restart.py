@@ -47,6 +47,24 @@ class Stop(case.Case):
         self.assertLess(time.monotonic() - started, 4)
         hung.resume()
 
+    def test_stop_and_a_hub_is_pulled_out_while_it_is_claimed(self):
+        self.add_peer()
+        api = self.start(self.config(self.machine()))
+        api.wait_vm("vm", "online")
+        self.tree.plug_hub("3-2", ports=2)
+        api.wait_port("3-2.1", State="host")
+        with self.tree.lock:  # the kernel takes its time
+            api.call("AssignPort", "ssa{sv}", ("3-2.1", "vm", {}))
+            api.wait_port("3-2.1", State="active")
+            self.tree.unplug("3-2")
+            api.wait(lambda: api.device("3-2") is None, "the hub gone")
+            self.daemon.process.send_signal(signal.SIGTERM)
+            self.daemon.manager.wait("STOPPING=1")
+            self.daemon.settle()
+        started = time.monotonic()
+        self.assertEqual(self.daemon.wait(), 0)
+        self.assertLess(time.monotonic() - started, 3)
+
     def test_machine_without_usb(self):
         for name in ("usb3", "usb4"):
             self.tree.unplug(name, event=False)

@@ -76,6 +76,7 @@ class UsbTree:
         self.devices = {}
         self.clients = {}  # kernel port -> the ioctl client that claims it
         self.refuse_claims = 0  # errno
+        self.refuse_configurations = 0  # errno
         self.ioctls = []  # (node, name, argument)
         self.lock = threading.RLock()  # ioctls come in a thread of umockdev's
         self.numbers = {}
@@ -254,6 +255,8 @@ class UsbTree:
             for other in [other for other in self.devices if self._is_child(other, name)]:
                 self.unplug(other, event)
             device = self.devices.pop(name)
+            for port in [port for port in self.clients if self._is_child(port, name)]:
+                del self.clients[port]  # whoever still has the descriptor
             self.kept.append(os.open(device.path, os.O_PATH | os.O_DIRECTORY))
             os.unlink(os.path.join(self.root, "sys/bus/usb/devices", name))
             if not name.startswith("usb"):
@@ -337,6 +340,8 @@ class UsbTree:
     def _on_configure(self, _client, device, raw):
         if struct.unpack("<I", raw)[0] != 3:
             return errno.EINVAL
+        if self.refuse_configurations:
+            return self.refuse_configurations
         if device.configured:
             return 0
         device.configured = True
