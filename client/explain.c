@@ -108,17 +108,38 @@ add_vm (Chain *chain, const char *name)
 }
 
 static gboolean
+has_hub (const Chain *chain, const HpRecord *port)
+{
+  const HpRecord *device = hp_world_device_in (chain->world, port);
+
+  return device && hp_record_bool (device, "Hub");
+}
+
+/* Why the kernel lets host drivers at @port, as the end of a sentence. A device that is held back is no matter here: it
+   is told of before. */
+static char *
+unclaimed (const Chain *chain, const HpRecord *port)
+{
+  if (g_str_equal (hp_record_string (port, "Reserve"), "never"))
+    return g_strdup ("; host drivers may get at what is plugged in first, as asked for with reserve: never");
+  if (has_hub (chain, port))
+    return g_strdup ("; as a hub is in it, the ports of the hub are kept from host drivers instead");
+  if (g_str_equal (hp_record_string (port, "Reason"), "claim-refused"))
+    return g_strdup_printf ("; host drivers may get at what is plugged in first: %s", message_of (port, ""));
+  return g_strdup ("; host drivers are not kept off it yet");
+}
+
+static gboolean
 add_hold (Chain *chain, const HpRecord *port, const char *vm)
 {
+  g_autofree char *why = NULL;
+
   if (!g_str_equal (hp_record_string (port, "Holder"), vm))
     return add (chain, STEP_BROKEN, "%s", message_of (port, "the port is not with the virtual machine yet"));
   if (hp_record_bool (port, "Claimed"))
-    add (chain, STEP_HOLDS, "%s has the port; the kernel keeps host drivers off it", vm);
-  else
-    add (chain, STEP_FACT, "%s has the port; host drivers may get at what is plugged in first%s%s", vm,
-         g_str_equal (hp_record_string (port, "Reason"), "claim-refused") ? ": " : "",
-         g_str_equal (hp_record_string (port, "Reason"), "claim-refused") ? message_of (port, "") : "");
-  return TRUE;
+    return add (chain, STEP_HOLDS, "%s has the port; the kernel keeps host drivers off it", vm);
+  why = unclaimed (chain, port);
+  return add (chain, STEP_FACT, "%s has the port%s", vm, why);
 }
 
 /* Whether @device goes where it goes by a person's word for it alone, which stands above its port. */

@@ -123,6 +123,14 @@ class Tables(CtlCase):
         process.stdout.close()
         process.stderr.close()
 
+    def test_explain_why_host_drivers_may_see_it(self):
+        self.assertIn("  · windows has the port; as a hub is in it, the ports of the hub are kept from host drivers",
+                      self.ctl("explain", "3-2").out)
+        self.ctl("assign", "--reserve=never", "3-4", "windows")
+        self.api.wait_device("3-4", "attached")
+        self.assertIn("  · windows has the port; host drivers may get at what is plugged in first, as asked for with "
+                      "reserve: never\n", self.ctl("explain", "3-4").out)
+
     def test_explain_machine_that_is_gone(self):
         self.daemon.configure(self.config(self.machine("linux")))
         self.ctl("assign", "3-4", "windows")
