@@ -440,6 +440,7 @@ hp_verb_explain (HpContext *context, char **arguments, GError **error)
   g_autoptr (HpWorld) world = hp_world_load (context->client, HP_WORLD_ALL, error);
   g_autoptr (GPtrArray) steps = g_ptr_array_new_with_free_func ((GDestroyNotify)step_free);
   Chain chain = { .world = world, .steps = steps };
+  g_autoptr (GError) ambiguous = NULL;
   g_autofree char *title = NULL;
   const GDBusInterfaceInfo *info;
   const HpRecord *record;
@@ -456,7 +457,7 @@ hp_verb_explain (HpContext *context, char **arguments, GError **error)
       title = g_strdup_printf ("port %s", name);
       explain_port (&chain, record, NULL);
     }
-  else if ((record = hp_world_match_device (world, arguments[0])))
+  else if ((record = hp_world_match_device (world, arguments[0], &ambiguous)))
     {
       g_autofree char *description = hp_device_description (record);
 
@@ -471,6 +472,11 @@ hp_verb_explain (HpContext *context, char **arguments, GError **error)
       info = hp_dbus_virtual_machine_interface_info ();
       title = g_strdup_printf ("virtual machine %s", arguments[0]);
       explain_vm (&chain, record);
+    }
+  else if (ambiguous)
+    {
+      g_propagate_error (error, g_steal_pointer (&ambiguous));
+      return FALSE;
     }
   else
     {
