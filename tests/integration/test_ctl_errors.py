@@ -32,7 +32,7 @@ class Usage(unittest.TestCase):
                 (["--jsn"], "unknown option --jsn; did you mean --json?"),
                 (["--nothing-like-it"], "unknown option --nothing-like-it\n"),
                 (["-x"], "-x"),
-                (["--json"], "--json needs a value: MODE"),
+                (["--json"], "--json needs a value: short, pretty or off"),
                 (["--json=xml"], "--json: expected short, pretty or off, got \"xml\""),
                 (["--no-legend=1"], "--no-legend takes no value"),
                 (["--color=red"], "--color: expected auto, always or never"),
