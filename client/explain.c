@@ -6,6 +6,8 @@
 #include "dbus/generated.h"
 #include "dbus/names.h"
 
+#include <string.h>
+
 /*
  * explain: the chain of facts from the port to the machine, up to the first that does not hold. The daemon's own
  * sentence at that point says what to do.
@@ -108,17 +110,38 @@ add_vm (Chain *chain, const char *name)
 }
 
 static gboolean
+has_hub (const Chain *chain, const HpRecord *port)
+{
+  const HpRecord *device = hp_world_device_in (chain->world, port);
+
+  return device && hp_record_bool (device, "Hub");
+}
+
+/* Why the kernel lets host drivers at @port, as the end of a sentence. A device that is held back is no matter here: it
+   is told of before. */
+static char *
+unclaimed (const Chain *chain, const HpRecord *port)
+{
+  if (g_str_equal (hp_record_string (port, "Reserve"), "never"))
+    return g_strdup ("; host drivers may get at what is plugged in first, as asked for with reserve: never");
+  if (has_hub (chain, port))
+    return g_strdup ("; as a hub is in it, the ports of the hub are kept from host drivers instead");
+  if (g_str_equal (hp_record_string (port, "Reason"), "claim-refused"))
+    return g_strdup_printf ("; host drivers may get at what is plugged in first: %s", message_of (port, ""));
+  return g_strdup ("; host drivers are not kept off it yet");
+}
+
+static gboolean
 add_hold (Chain *chain, const HpRecord *port, const char *vm)
 {
+  g_autofree char *why = NULL;
+
   if (!g_str_equal (hp_record_string (port, "Holder"), vm))
     return add (chain, STEP_BROKEN, "%s", message_of (port, "the port is not with the virtual machine yet"));
   if (hp_record_bool (port, "Claimed"))
-    add (chain, STEP_HOLDS, "%s has the port; the kernel keeps host drivers off it", vm);
-  else
-    add (chain, STEP_FACT, "%s has the port; host drivers may get at what is plugged in first%s%s", vm,
-         g_str_equal (hp_record_string (port, "Reason"), "claim-refused") ? ": " : "",
-         g_str_equal (hp_record_string (port, "Reason"), "claim-refused") ? message_of (port, "") : "");
-  return TRUE;
+    return add (chain, STEP_HOLDS, "%s has the port; the kernel keeps host drivers off it", vm);
+  why = unclaimed (chain, port);
+  return add (chain, STEP_FACT, "%s has the port%s", vm, why);
 }
 
 /* Whether @device goes where it goes by a person's word for it alone, which stands above its port. */
@@ -136,10 +159,19 @@ is_by_hand (const HpRecord *port, const HpRecord *device)
   return *vm && !g_str_equal (hp_record_string (device, "State"), "detaching") && !g_strv_contains (vms, vm);
 }
 
+/* By its kernel name and what it is. */
+static char *
+device_title (const HpRecord *device)
+{
+  g_autofree char *description = hp_device_description (device);
+
+  return g_strdup_printf ("%s \"%s\"", hp_record_string (device, "Name"), description);
+}
+
 static gboolean
 add_device (Chain *chain, const HpRecord *device)
 {
-  g_autofree char *description = hp_device_description (device);
+  g_autofree char *title = device_title (device);
   const char *state = hp_record_string (device, "State");
   guint attempts = hp_record_uint (device, "Attempts");
   guint64 latency = hp_record_uint64 (device, "LatencyUsec");
@@ -147,13 +179,12 @@ add_device (Chain *chain, const HpRecord *device)
   g_autofree char *after = latency > 0 ? g_strdup_printf (", after %.1f ms", (double)latency / 1000) : NULL;
 
   if (hp_record_bool (device, "Hub"))
-    return add (chain, STEP_FACT, "\"%s\" is a hub: it stays with the host, what is behind it goes along", description);
+    return add (chain, STEP_FACT, "%s is a hub: it stays with the host, what is behind it goes along", title);
   if (g_str_equal (state, "attaching") || g_str_equal (state, "detaching"))
-    return add (chain, STEP_FACT, "\"%s\" is %s at this moment", description, state);
+    return add (chain, STEP_FACT, "%s is %s at this moment", title, state);
   if (!g_str_equal (state, "attached"))
-    return add (chain, STEP_BROKEN, "\"%s\" is %s%s: %s", description, state, tries,
-                message_of (device, "no reason is given"));
-  return add (chain, STEP_HOLDS, "\"%s\" is attached to %s at %s port %u%s", description,
+    return add (chain, STEP_BROKEN, "%s is %s%s: %s", title, state, tries, message_of (device, "no reason is given"));
+  return add (chain, STEP_HOLDS, "%s is attached to %s at %s port %u%s", title,
               hp_record_string (device, "VirtualMachine"), hp_record_string (device, "GuestBus"),
               hp_record_uint (device, "GuestPort"), after ? after : "");
 }
@@ -161,12 +192,12 @@ add_device (Chain *chain, const HpRecord *device)
 static void
 add_by_hand (Chain *chain, const HpRecord *device)
 {
-  g_autofree char *description = hp_device_description (device);
+  g_autofree char *title = device_title (device);
   const char *vm = hp_record_string (device, "VirtualMachine");
 
   if (*vm)
     {
-      add (chain, STEP_HOLDS, "\"%s\" was given to %s by hand, until it is pulled out", description, vm);
+      add (chain, STEP_HOLDS, "%s was given to %s by hand, until it is pulled out", title, vm);
       if (!add_vm (chain, vm))
         return;
     }
@@ -256,38 +287,90 @@ explain_device (Chain *chain, const HpRecord *device)
     add_device (chain, device);
 }
 
+static int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  g_autofree char *first = g_utf8_collate_key_for_filename (*(const char *const *)a, -1);
+  g_autofree char *second = g_utf8_collate_key_for_filename (*(const char *const *)b, -1);
+
+  return strcmp (first, second);
+}
+
+/* Names of the ports that @vm is assigned, as people know them. */
+static void
+add_ports (Chain *chain, const HpRecord *vm)
+{
+  g_autofree const char **ids = hp_record_strv (vm, "Ports");
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_autofree char *list = NULL;
+
+  for (gsize i = 0; ids[i]; i++)
+    {
+      const HpRecord *port = hp_world_port (chain->world, ids[i]);
+
+      g_ptr_array_add (names, (gpointer)(port ? hp_port_short_name (port) : ids[i]));
+    }
+  if (names->len == 0)
+    return;
+  g_ptr_array_sort (names, compare_names);
+  g_ptr_array_add (names, NULL);
+  list = g_strjoinv (", ", (char **)names->pdata);
+  add (chain, STEP_HOLDS, "%u port%s assigned to it: %s", names->len - 1, names->len == 2 ? " is" : "s are", list);
+}
+
+/* Names of the devices that @vm has or should have. (transfer container) */
+static GPtrArray *
+devices_of (const Chain *chain, const char *vm)
+{
+  GPtrArray *names = g_ptr_array_new ();
+
+  for (guint i = 0; i < chain->world->devices->len; i++)
+    {
+      const HpRecord *device = g_ptr_array_index (chain->world->devices, i);
+
+      if (g_str_equal (hp_record_string (device, "VirtualMachine"), vm))
+        g_ptr_array_add (names, (gpointer)hp_record_string (device, "Name"));
+    }
+  g_ptr_array_sort (names, compare_names);
+  return names;
+}
+
+/* The devices of a machine that cannot have them now: by name, since it is the machine that they all wait for. */
+static void
+add_waiting (Chain *chain, GPtrArray *names, const char *vm)
+{
+  for (guint i = 0; i < names->len; i++)
+    {
+      g_autofree char *title = device_title (hp_world_device (chain->world, g_ptr_array_index (names, i)));
+
+      add (chain, STEP_FACT, "%s is plugged in for %s", title, vm);
+    }
+}
+
 static void
 explain_vm (Chain *chain, const HpRecord *vm)
 {
   const char *name = hp_record_string (vm, "Name");
   const char *origin = hp_record_string (vm, "Origin");
   g_autofree const char **ports = hp_record_strv (vm, "Ports");
-  g_autofree const char **devices = hp_record_strv (vm, "Devices");
-  guint n_ports = g_strv_length ((char **)ports);
-  guint n_devices = g_strv_length ((char **)devices);
+  g_autoptr (GPtrArray) devices = devices_of (chain, name);
 
-  if (!*origin)
-    {
-      add (chain, STEP_BROKEN, "%s", message_of (vm, "nothing tells how to reach it"));
-      return;
-    }
-  add (chain, STEP_HOLDS, "it is configured in %s, with the socket %s", origin, hp_record_string (vm, "Socket"));
+  if (*origin)
+    add (chain, STEP_HOLDS, "it is configured in %s, with the socket %s", origin, hp_record_string (vm, "Socket"));
+  add_ports (chain, vm);
+  if (!g_str_equal (hp_record_string (vm, "State"), "online"))
+    add_waiting (chain, devices, name);
   if (!add_vm (chain, name))
     return;
-  if (n_ports == 0 && n_devices == 0)
+  if (!ports[0] && devices->len == 0)
     {
       add (chain, STEP_BROKEN, "no port is assigned to it: hotplugctl assign PORT %s", name);
       return;
     }
-  add (chain, STEP_HOLDS, "%u port%s assigned to it", n_ports, n_ports == 1 ? " is" : "s are");
-  for (gsize i = 0; devices[i]; i++)
-    {
-      const HpRecord *device = hp_world_device (chain->world, devices[i]);
-
-      if (device && !add_device (chain, device))
-        return;
-    }
-  if (n_devices == 0)
+  /* Each for itself: that one is not there says nothing of the next. */
+  for (guint i = 0; i < devices->len; i++)
+    add_device (chain, hp_world_device (chain->world, g_ptr_array_index (devices, i)));
+  if (devices->len == 0)
     add (chain, STEP_FACT, "it has no device now");
 }
 
@@ -357,6 +440,7 @@ hp_verb_explain (HpContext *context, char **arguments, GError **error)
   g_autoptr (HpWorld) world = hp_world_load (context->client, HP_WORLD_ALL, error);
   g_autoptr (GPtrArray) steps = g_ptr_array_new_with_free_func ((GDestroyNotify)step_free);
   Chain chain = { .world = world, .steps = steps };
+  g_autoptr (GError) ambiguous = NULL;
   g_autofree char *title = NULL;
   const GDBusInterfaceInfo *info;
   const HpRecord *record;
@@ -373,7 +457,7 @@ hp_verb_explain (HpContext *context, char **arguments, GError **error)
       title = g_strdup_printf ("port %s", name);
       explain_port (&chain, record, NULL);
     }
-  else if ((record = hp_world_match_device (world, arguments[0])))
+  else if ((record = hp_world_match_device (world, arguments[0], &ambiguous)))
     {
       g_autofree char *description = hp_device_description (record);
 
@@ -388,6 +472,11 @@ hp_verb_explain (HpContext *context, char **arguments, GError **error)
       info = hp_dbus_virtual_machine_interface_info ();
       title = g_strdup_printf ("virtual machine %s", arguments[0]);
       explain_vm (&chain, record);
+    }
+  else if (ambiguous)
+    {
+      g_propagate_error (error, g_steal_pointer (&ambiguous));
+      return FALSE;
     }
   else
     {

@@ -6,6 +6,10 @@
 
 #define TIMEOUT_MAX_SECONDS 86400
 
+#define JSON_VALUES "short, pretty or off"
+#define COLOR_VALUES "auto, always or never"
+#define RESERVE_VALUES "while-running, always or never"
+
 static gboolean
 set_json (HpOptions *options, const char *value, GError **error)
 {
@@ -17,8 +21,7 @@ set_json (HpOptions *options, const char *value, GError **error)
         options->json = (HpJsonMode)i;
         return TRUE;
       }
-  g_set_error (error, HP_CLIENT_ERROR, HP_CLIENT_ERROR_USAGE, "--json: expected short, pretty or off, got \"%s\"",
-               value);
+  g_set_error (error, HP_CLIENT_ERROR, HP_CLIENT_ERROR_USAGE, "--json: expected " JSON_VALUES ", got \"%s\"", value);
   return FALSE;
 }
 
@@ -40,8 +43,7 @@ set_color (HpOptions *options, const char *value, GError **error)
         options->color = (HpColorMode)i;
         return TRUE;
       }
-  g_set_error (error, HP_CLIENT_ERROR, HP_CLIENT_ERROR_USAGE, "--color: expected auto, always or never, got \"%s\"",
-               value);
+  g_set_error (error, HP_CLIENT_ERROR, HP_CLIENT_ERROR_USAGE, "--color: expected " COLOR_VALUES ", got \"%s\"", value);
   return FALSE;
 }
 
@@ -81,8 +83,8 @@ set_reserve (HpOptions *options, const char *value, GError **error)
 
   if (!g_strv_contains (modes, value))
     {
-      g_set_error (error, HP_CLIENT_ERROR, HP_CLIENT_ERROR_USAGE,
-                   "--reserve: expected while-running, always or never, got \"%s\"", value);
+      g_set_error (error, HP_CLIENT_ERROR, HP_CLIENT_ERROR_USAGE, "--reserve: expected " RESERVE_VALUES ", got \"%s\"",
+                   value);
       return FALSE;
     }
   g_free (options->reserve);
@@ -93,22 +95,22 @@ set_reserve (HpOptions *options, const char *value, GError **error)
 #define AT(field) NULL, G_STRUCT_OFFSET (HpOptions, field)
 
 const HpOptionEntry hp_option_entries[] = {
-  { "assigned", 0, NULL, "ports", "only ports that are assigned", AT (assigned) },
-  { "empty", 0, NULL, "ports", "only ports with nothing in them", AT (empty) },
-  { "vm", 0, "NAME", "ports devices", "only what belongs to this virtual machine", AT (vm) },
-  { "reserve", 0, "MODE", "assign", "keep the port from the host: while-running, always or never", set_reserve, 0 },
-  { "reset", 0, NULL, "unassign", "forget the run-time choice: the configuration holds again", AT (reset) },
-  { "json", 0, "MODE", NULL, "JSON on stdout: short, pretty or off", set_json, 0 },
-  { NULL, 'j', NULL, NULL, "--json=pretty on a terminal, else --json=short", set_json_fitting, 0 },
-  { "no-legend", 0, NULL, NULL, "no header above tables", AT (no_legend) },
-  { "no-ask-password", 0, NULL, NULL, "never ask for a password", AT (no_ask_password) },
-  { "quiet", 'q', NULL, NULL, "say nothing but data and errors", AT (quiet) },
-  { "timeout", 0, "SECONDS", NULL, "wait no longer for an answer", set_timeout, 0 },
-  { "host", 'H', "[USER@]HOST", NULL, "speak to the daemon of another host, over ssh", set_host, 0 },
-  { "color", 0, "WHEN", NULL, "colours: auto, always or never", set_color, 0 },
-  { "help", 'h', NULL, NULL, "this help, or with a verb that of the verb", AT (help) },
-  { "version", 0, NULL, NULL, "the version of hotplugctl", AT (version) },
-  { NULL, 0, NULL, NULL, NULL, NULL, 0 },
+  { "assigned", 0, NULL, NULL, "ports", "only ports that are assigned", AT (assigned) },
+  { "empty", 0, NULL, NULL, "ports", "only ports with nothing in them", AT (empty) },
+  { "vm", 0, "NAME", NULL, "ports devices", "only what belongs to this virtual machine", AT (vm) },
+  { "reserve", 0, "MODE", RESERVE_VALUES, "assign", "keep the port from the host: " RESERVE_VALUES, set_reserve, 0 },
+  { "reset", 0, NULL, NULL, "unassign", "forget the run-time choice: the configuration holds again", AT (reset) },
+  { "json", 0, "MODE", JSON_VALUES, NULL, "JSON on stdout: " JSON_VALUES, set_json, 0 },
+  { NULL, 'j', NULL, NULL, NULL, "--json=pretty on a terminal, else --json=short", set_json_fitting, 0 },
+  { "no-legend", 0, NULL, NULL, NULL, "no header above tables", AT (no_legend) },
+  { "no-ask-password", 0, NULL, NULL, NULL, "never ask for a password", AT (no_ask_password) },
+  { "quiet", 'q', NULL, NULL, NULL, "say nothing but data and errors", AT (quiet) },
+  { "timeout", 0, "SECONDS", NULL, NULL, "wait no longer for an answer", set_timeout, 0 },
+  { "host", 'H', "[USER@]HOST", NULL, NULL, "speak to the daemon of another host, over ssh", set_host, 0 },
+  { "color", 0, "WHEN", COLOR_VALUES, NULL, "colours: " COLOR_VALUES, set_color, 0 },
+  { "help", 'h', NULL, NULL, NULL, "the help of the verb, or without a verb this one", AT (help) },
+  { "version", 0, NULL, NULL, NULL, "the version of hotplugctl", AT (version) },
+  { NULL, 0, NULL, NULL, NULL, NULL, NULL, 0 },
 };
 
 #undef AT
@@ -212,7 +214,8 @@ take_long (Parser *parser, const char *text, GError **error)
     }
   if (entry->metavar && !value && !(value = *parser->next))
     {
-      g_set_error (error, HP_CLIENT_ERROR, HP_CLIENT_ERROR_USAGE, "--%s needs a value: %s", name, entry->metavar);
+      g_set_error (error, HP_CLIENT_ERROR, HP_CLIENT_ERROR_USAGE, "--%s needs a value: %s", name,
+                   entry->values ? entry->values : entry->metavar);
       return FALSE;
     }
   if (entry->metavar && text[length] != '=')

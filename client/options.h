@@ -45,6 +45,7 @@ typedef struct
   const char *name;    /* (nullable) */
   char letter;         /* 0: none */
   const char *metavar; /* (nullable): NULL takes no value */
+  const char *values;  /* (nullable): what it may be, where that is not everything that the metavar stands for */
   const char *verbs;   /* (nullable): the verbs that know it, separated by spaces; NULL: all */
   const char *help;
   gboolean (*set) (HpOptions *options, const char *value, GError **error);

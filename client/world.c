@@ -172,7 +172,7 @@ hp_world_match_port (const HpWorld *world, const char *text)
 }
 
 const HpRecord *
-hp_world_match_device (const HpWorld *world, const char *text)
+hp_world_match_device (const HpWorld *world, const char *text, GError **error)
 {
   const HpRecord *found = hp_world_device (world, text);
   guint vendor, product;
@@ -189,7 +189,11 @@ hp_world_match_device (const HpWorld *world, const char *text)
       if (hp_record_uint (device, "VendorId") != vendor || hp_record_uint (device, "ProductId") != product)
         continue;
       if (found)
-        return NULL;
+        {
+          g_set_error (error, HP_ERROR, HP_ERROR_AMBIGUOUS_DEVICE, "\"%s\" fits %s and %s: name one of these instead",
+                       text, hp_record_string (found, "Name"), hp_record_string (device, "Name"));
+          return NULL;
+        }
       found = device;
     }
   return found;

@@ -43,4 +43,5 @@ gboolean hp_world_check_vm (const HpWorld *world, const char *name, GError **err
  * ends in one of these, udev's ID_PATH. For a device: kernel name, "VVVV:PPPP" of just one, object path.
  */
 const HpRecord *hp_world_match_port (const HpWorld *world, const char *text);
-const HpRecord *hp_world_match_device (const HpWorld *world, const char *text);
+/* NULL without an error where there is none; HP_ERROR_AMBIGUOUS_DEVICE where the ids are those of several. */
+const HpRecord *hp_world_match_device (const HpWorld *world, const char *text, GError **error);

@@ -83,14 +83,14 @@ class Tables(CtlCase):
                      "  ✓ windows is online (QEMU 7.2.22)",
                      "  ✓ windows has the port; the kernel keeps host drivers off it"):
             self.assertIn(line + "\n", port)
-        self.assertRegex(port, r'  ✓ "SanDisk Ultra \(0781:5581\)" is attached to windows at xhci.0 port \d, after')
+        self.assertRegex(port, r'  ✓ 3-1 "SanDisk Ultra \(0781:5581\)" is attached to windows at xhci.0 port \d, after')
         for words, part in ((["3-3"], "  ✗ linux is offline: "), (["3-4"], "  ✗ not assigned to a virtual machine"),
                             (["3-2.3"], "  · nothing is plugged in; what is plugged in will go to windows"),
-                            (["3-2"], "  · \"SanDisk Hub (0781:0101)\" is a hub"),
+                            (["3-2"], "  · 3-2 \"SanDisk Hub (0781:0101)\" is a hub"),
                             (["046d:c31c"], "  ✓ it is plugged into port 3-2.1"),
                             (["0781:0101"], "  ✗ hubs stay with the host"),
                             ([bus.ROOT + "/device/3_2d4"], "  ✗ not assigned"),
-                            (["windows"], "  ✓ 2 ports are assigned to it"),
+                            (["windows"], "  ✓ 2 ports are assigned to it: 3-1, 3-2\n"),
                             (["linux"], "  ✗ linux is offline: ")):
             self.assertIn(part, self.ctl("explain", *words).out, words)
         self.assertIn("  + the port is there", self.ctl("explain", "3-1", LC_ALL="C").out)
@@ -100,7 +100,7 @@ class Tables(CtlCase):
         self.ctl("attach", "3-4", "windows")
         for word in ("3-4", "0781:5530"):
             out = self.ctl("explain", word).out
-            self.assertIn("  ✓ \"SanDisk Cruzer (0781:5530)\" was given to windows by hand", out)
+            self.assertIn("  ✓ 3-4 \"SanDisk Cruzer (0781:5530)\" was given to windows by hand", out)
             self.assertRegex(out, r"  ✓ .*is attached to windows at xhci.0 port \d")
             self.assertIn("  · the port itself is the host's", out)
             self.assertNotIn("✗", out)
@@ -122,6 +122,27 @@ class Tables(CtlCase):
         bus.end(process)
         process.stdout.close()
         process.stderr.close()
+
+    def test_explain_machine(self):
+        self.ctl("assign", "3-4", "windows")
+        self.api.wait_device("3-4", "attached")
+        out = self.ctl("explain", "windows").out
+        self.assertIn("  ✓ 3 ports are assigned to it: 3-1, 3-2, 3-4\n", out)
+        self.assertRegex(out, '(?s)online.*✓ 3-1 "SanDisk Ultra .*✓ 3-2.1 "Logitech K120 .*✓ 3-4 "SanDisk Cruzer ')
+        # It names all of that as well while it is not there.
+        self.windows.stop()
+        self.api.wait_vm("windows", "offline")
+        out = self.ctl("explain", "windows").out
+        self.assertRegex(out, r'(?s)to it: 3-1, 3-2, 3-4\n  · 3-1 ".* is plugged in for windows\n  · 3-2.1 ".*'
+                              r'  · 3-4 ".*  ✗ windows is offline: ')
+
+    def test_explain_why_host_drivers_may_see_it(self):
+        self.assertIn("  · windows has the port; as a hub is in it, the ports of the hub are kept from host drivers",
+                      self.ctl("explain", "3-2").out)
+        self.ctl("assign", "--reserve=never", "3-4", "windows")
+        self.api.wait_device("3-4", "attached")
+        self.assertIn("  · windows has the port; host drivers may get at what is plugged in first, as asked for with "
+                      "reserve: never\n", self.ctl("explain", "3-4").out)
 
     def test_explain_machine_that_is_gone(self):
         self.daemon.configure(self.config(self.machine("linux")))

@@ -82,7 +82,7 @@ test_bad (void)
     { { "x", "-z" }, "unknown option -z" },
     { { "x", "-jz" }, "unknown option -z" },
     { { "x", "-ü" }, "unknown option -ü" },
-    { { "x", "--json" }, "--json needs a value: MODE" },
+    { { "x", "--json" }, "--json needs a value: short, pretty or off" },
     { { "x", "-H" }, "-H needs a value: [USER@]HOST" },
     { { "x", "--quiet=yes" }, "--quiet takes no value" },
     { { "x", "--json=long" }, "--json: expected short, pretty or off, got \"long\"" },
