@@ -81,7 +81,7 @@ class Late(case.Case):
         self.daemon.settle()
         self.tree.refuse_configurations = 0
         usb.write(os.path.join(hub.path, "product"), "Hub again\n")
-        self.tree.uevent(hub.path, "change")
+        self.tree.uevent(hub, "change")
         api.wait_port("3-1.1", Claimed=True)
 
     def test_attach_by_hand_and_the_machine_ends(self):
