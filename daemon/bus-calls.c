@@ -275,6 +275,7 @@ static void
 on_authorized (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (HpCall) call = user_data;
+  const HpMethod *method = call->method;
   g_autoptr (HpSubject) now = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -305,7 +306,7 @@ on_authorized (GObject *source, GAsyncResult *result, gpointer user_data)
       call_fail (call, error);
       return;
     }
-  call->method->act (g_steal_pointer (&call));
+  method->act (g_steal_pointer (&call));
 }
 
 static gboolean
